@@ -1,0 +1,9 @@
+//! Pipes: values, bytes, handles, ends, and many at once.
+#![expect(clippy::unwrap_used, reason = "a helper may fail the test that calls it")]
+
+mod values;
+mod bytes;
+mod waiting;
+mod ends;
+mod handles;
+mod sharing;

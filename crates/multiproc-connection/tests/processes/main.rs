@@ -1,0 +1,37 @@
+//! Other processes that hold an end, and die with it.
+//!
+//! A binary of its own: a process that is about to run a program has a copy of every descriptor for
+//! a moment, and the tests that watch for the end of a pipe would see it late.
+
+use std::{
+    os::fd::OwnedFd,
+    process::{Command, Stdio},
+    thread,
+};
+
+use multiproc_connection::{TryRecvError, pipe};
+
+#[test]
+fn killed_peer_ends_the_pipe() {
+    let (ours, theirs) = pipe::<u8, u8>().unwrap();
+    let stdin = Stdio::from(OwnedFd::try_from(theirs).unwrap());
+    // `sleep` never reads it: what counts is that the process has it.
+    let mut child = Command::new("sleep").arg("1000").stdin(stdin).spawn().unwrap();
+    // The command keeps no copy, so this one is the last.
+    assert!(matches!(ours.try_recv(), Err(TryRecvError::Empty)));
+    let waiting = thread::spawn(move || ours.recv());
+    child.kill().unwrap();
+    assert!(waiting.join().unwrap().unwrap_err().is_closed());
+    child.wait().unwrap();
+}
+
+// parity: connection.pipe-cloexec
+#[test]
+fn program_does_not_inherit_an_end_that_it_is_not_given() {
+    let (ours, theirs) = pipe::<u8, u8>().unwrap();
+    let mut child = Command::new("sleep").arg("1000").stdin(Stdio::null()).spawn().unwrap();
+    drop(theirs);
+    assert!(ours.recv().unwrap_err().is_closed());
+    child.kill().unwrap();
+    child.wait().unwrap();
+}

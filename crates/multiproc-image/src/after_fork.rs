@@ -1,0 +1,148 @@
+//! What has to be renewed in the child of a fork.
+//!
+//! A fork copies one thread and all memory, so a lock that another thread held stays locked for ever in the child. State
+//! of this process therefore lives in [`ForkLocal`] slots, which are empty again in the child without anybody touching
+//! what was there; and what must be *done* in the child is registered with [`register`]. Both see every fork by the C
+//! library, also one that the user's own code makes.
+
+#![expect(unsafe_code, reason = "hands out references to slots that are never freed")]
+
+use std::{fmt, ptr, sync::Mutex};
+
+use multiproc_sys::primitive::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
+
+/// How many forks lie between the start of the family and this process.
+static GENERATION: AtomicU32 = AtomicU32::new(0);
+static WATCHING: AtomicBool = AtomicBool::new(false);
+static CALLBACKS: Mutex<Vec<fn()>> = Mutex::new(Vec::new());
+/// A copy of the list that a child may read without a lock; the lists it has held are leaked, one a registration.
+static IN_CHILD: AtomicPtr<Vec<fn()>> = AtomicPtr::new(ptr::null_mut());
+
+/// Has `callback` run in the child of every fork from now on, in the order of registration; twice registered is once.
+///
+/// It runs in a process that may have lost threads in the middle of anything: it takes no lock that they could hold.
+///
+/// # Python
+///
+/// `multiprocessing.util.register_after_fork`.
+pub fn register(callback: fn()) {
+    let Ok(mut callbacks) = CALLBACKS.lock() else { return };
+    if callbacks.iter().any(|known| ptr::fn_addr_eq(*known, callback)) {
+        return;
+    }
+    callbacks.push(callback);
+    IN_CHILD.store(Box::into_raw(Box::new(callbacks.clone())), Ordering::Release);
+    drop(callbacks);
+    watch();
+}
+
+/// Number of registered callbacks; it does not grow from one generation of children to the next.
+#[must_use]
+pub fn registered() -> usize {
+    callbacks().map_or(0, Vec::len)
+}
+
+/// Sees to it that forks are noticed.
+fn watch() {
+    if !WATCHING.swap(true, Ordering::AcqRel) {
+        // Out of memory at start-up: then only forks by way of `in_child` are noticed.
+        let _ = multiproc_sys::fork::at_fork_in_child(handler);
+    }
+}
+
+extern "C" fn handler() {
+    in_child();
+}
+
+/// Tells the library that this is the child of a fork that did not go through the C library.
+pub fn in_child() {
+    GENERATION.fetch_add(1, Ordering::AcqRel);
+    for callback in callbacks().into_iter().flatten() {
+        callback();
+    }
+}
+
+fn callbacks() -> Option<&'static Vec<fn()>> {
+    // SAFETY: Either null or a leaked box that nobody changes.
+    unsafe { IN_CHILD.load(Ordering::Acquire).as_ref() }
+}
+
+/// A value of this process alone: made when first asked for, and made anew in the child of a fork.
+///
+/// What the parent had is left alone in the child, not even dropped: another thread may have been changing it.
+pub struct ForkLocal<T: 'static> {
+    // Invariant: null or a leaked box, which is never changed except through `T`'s own interior.
+    slot: AtomicPtr<(u32, T)>,
+    make: fn() -> T,
+}
+
+impl<T: Send + Sync> ForkLocal<T> {
+    /// Makes an empty slot; `make` fills it when it is first asked for in a process.
+    #[must_use]
+    pub const fn new(make: fn() -> T) -> Self {
+        Self { slot: AtomicPtr::new(ptr::null_mut()), make }
+    }
+
+    /// The value of this process.
+    pub fn get(&self) -> &'static T {
+        let generation = GENERATION.load(Ordering::Acquire);
+        let found = self.slot.load(Ordering::Acquire);
+        // SAFETY: By the invariant of `slot`.
+        match unsafe { found.as_ref() } {
+            Some((born, value)) if *born == generation => value,
+            _ => self.renew(found, generation),
+        }
+    }
+
+    #[cold]
+    fn renew(&self, mut found: *mut (u32, T), generation: u32) -> &'static T {
+        watch();
+        let fresh = Box::into_raw(Box::new((generation, (self.make)())));
+        loop {
+            match self.slot.compare_exchange(found, fresh, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => found = fresh,
+                Err(other) => found = other,
+            }
+            // SAFETY: By the invariant of `slot`; not null, because it never becomes null again.
+            let (born, value) = unsafe { &*found };
+            if *born == generation {
+                if found != fresh {
+                    // SAFETY: Ours was not published, so nobody else has seen it.
+                    drop(unsafe { Box::from_raw(fresh) });
+                }
+                return value;
+            }
+        }
+    }
+}
+
+impl<T> fmt::Debug for ForkLocal<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ForkLocal").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_value_for_all_threads() {
+        static SLOT: ForkLocal<Mutex<u32>> = ForkLocal::new(|| Mutex::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| *SLOT.get().lock().unwrap() += 1);
+            }
+        });
+        assert_eq!(*SLOT.get().lock().unwrap(), 4);
+    }
+
+    #[test]
+    fn twice_registered_is_once() {
+        fn callback() {}
+        register(callback);
+        let count = registered();
+        register(callback);
+        assert_eq!(registered(), count);
+    }
+}

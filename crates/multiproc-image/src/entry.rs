@@ -1,0 +1,135 @@
+//! The hook that a fresh copy runs into.
+//!
+//! A copy is told by an environment variable that it holds a socket, and on which number. The hook removes the variable
+//! at once, so that programs which this process runs see nothing of it, and trusts the socket only when what lies in it
+//! begins as our messages do: a variable that somebody else has set, by accident or to fool us, changes nothing.
+
+#![expect(
+    unsafe_code,
+    reason = "takes over the inherited socket and unsets a variable before there are threads"
+)]
+
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use multiproc_sys::{
+    exec::SOCKET,
+    packet,
+    primitive::{AtomicBool, Ordering},
+};
+use rustix::net::{AddressFamily, SocketType, sockopt};
+
+use crate::{boot, executable, exit};
+
+/// The environment variable that tells a fresh copy where its socket is.
+pub(crate) const VARIABLE: &str = "MULTIPROC_IMAGE_SOCKET";
+
+static HOOKED: AtomicBool = AtomicBool::new(false);
+
+/// Marks the point from which a fresh copy of this program runs the function it was started for; there it never returns.
+///
+/// Call it as the first line of `main`, or write `#[multiproc::main]` on `main`, which does that. In a process that was
+/// started in the ordinary way it returns at once.
+///
+/// What stands before it runs in every fresh copy too. It must not be called once other threads run.
+///
+/// # Python
+///
+/// `if __name__ == "__main__":` and `freeze_support()`.
+///
+/// # Examples
+///
+/// ```
+/// multiproc_image::entry::init(); // The first line of `main`.
+/// println!("once, however many processes this program starts");
+/// ```
+#[doc(alias = "freeze_support")]
+pub fn init() {
+    HOOKED.store(true, Ordering::Release);
+    if let Some(socket) = inherited_socket() {
+        become_copy(socket);
+    }
+    executable::this();
+}
+
+/// True if this process has passed the hook, so that a fresh copy of it will pass it too.
+#[must_use]
+pub fn is_hooked() -> bool {
+    HOOKED.load(Ordering::Acquire)
+}
+
+/// Runs the hook before `main`: for test binaries, benches, and whatever has a `main` that is not yours.
+///
+/// Write it once, at the top of the file. It leaves the process as std's own start would (SIGPIPE is ignored).
+///
+/// # Examples
+///
+/// ```
+/// multiproc_image::auto_init!();
+/// # assert!(multiproc_image::entry::is_hooked());
+/// ```
+#[macro_export]
+macro_rules! auto_init {
+    () => {
+        const _: () = {
+            #[allow(unsafe_code, reason = "the linker's list of functions to run before main")]
+            #[used]
+            #[unsafe(link_section = ".init_array")]
+            static HOOK: extern "C" fn() = {
+                extern "C" fn hook() {
+                    $crate::entry::init_before_main();
+                }
+                hook
+            };
+        };
+    };
+}
+
+/// What [`auto_init!`](crate::auto_init) runs.
+#[doc(hidden)]
+pub fn init_before_main() {
+    if std::env::var_os(VARIABLE).is_some() {
+        // The runtime of std would have done so before `main`, which this process never reaches.
+        // SAFETY: Ignoring a signal installs no code.
+        unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+    }
+    init();
+}
+
+/// The socket that this copy was given; none in a process that was started in the ordinary way.
+fn inherited_socket() -> Option<OwnedFd> {
+    let number = std::env::var_os(VARIABLE)?;
+    // SAFETY: The hook runs before there are other threads, as `init` demands.
+    unsafe { std::env::remove_var(VARIABLE) };
+    let number: RawFd = number.to_str()?.parse().ok()?;
+    if number != SOCKET {
+        return None;
+    }
+    // SAFETY: It is only asked whether it is open and what it is; nobody closes it meanwhile.
+    let socket = unsafe { BorrowedFd::borrow_raw(number) };
+    if !is_from_us(socket) {
+        return None;
+    }
+    rustix::io::fcntl_setfd(socket, rustix::io::FdFlags::CLOEXEC).ok()?;
+    // SAFETY: It is the one that our starter put there for us, and nothing else in this process knows of it.
+    Some(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// Looks, without taking anything, whether a message of ours lies in `socket`.
+fn is_from_us(socket: BorrowedFd<'_>) -> bool {
+    let ours = matches!(sockopt::socket_type(socket), Ok(SocketType::SEQPACKET))
+        && matches!(sockopt::socket_domain(socket), Ok(AddressFamily::UNIX))
+        && sockopt::socket_peercred(socket)
+            .is_ok_and(|peer| peer.uid == rustix::process::geteuid());
+    // The message was put there before the copy was started, so there is nothing to wait for.
+    ours && packet::peek_inline(socket)
+        .is_some_and(|start| start.is_none_or(|start| start == boot::MAGIC))
+}
+
+fn become_copy(socket: OwnedFd) -> ! {
+    let (mut bytes, mut fds) = (Vec::new(), Vec::new());
+    match packet::try_recv(socket.as_fd(), &mut bytes, &mut fds) {
+        Ok(true) => boot::run(&bytes, fds, socket),
+        // Out of descriptors, or the message is damaged: the starter learns it by our end.
+        Ok(false) | Err(_) => exit::leave(1),
+    }
+}

@@ -1,0 +1,188 @@
+//! What every floor needs to know of this process: the family record.
+//!
+//! A *family* is a first process and all that were started from it, directly or not. Each has a record; a child's is
+//! made from its parent's and handed over before anything else runs in it.
+
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
+
+use arc_swap::ArcSwap;
+use serde::{Deserialize, Serialize};
+
+use crate::logging::LogSettings;
+
+/// The record of one process. Read it with [`record`], change it with [`update`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Record {
+    /// The process's name, `MainProcess` in the first.
+    pub name: String,
+    /// The numbers of the way from the first process to this: `[1, 2]` in `Process-1:2`, empty in the first.
+    pub identity: Vec<u32>,
+    /// The process that started this one; none in the first.
+    pub parent: Option<Parent>,
+    /// The key with which connections authenticate each other.
+    pub authkey: AuthKey,
+    /// True if this process ends with its parent.
+    pub daemon: bool,
+    /// The start method that was chosen, by its name; none while the default holds.
+    pub start_method: Option<String>,
+    /// What is logged, and where.
+    pub log: LogSettings,
+    /// What the processes of one family have in common and nobody else knows.
+    pub(crate) secret: [u8; 32],
+}
+
+/// Who started a process.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Parent {
+    /// Its process id.
+    pub pid: u32,
+    /// Its name at that time.
+    pub name: String,
+}
+
+/// The key with which the two ends of a connection prove to each other that they belong together.
+///
+/// Its `Debug` form does not show it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthKey(Vec<u8>);
+
+impl AuthKey {
+    /// Makes 32 random bytes.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(random().to_vec())
+    }
+
+    /// The bytes of the key.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl<T: Into<Vec<u8>>> From<T> for AuthKey {
+    fn from(bytes: T) -> Self {
+        Self(bytes.into())
+    }
+}
+
+impl fmt::Debug for AuthKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AuthKey({} bytes)", self.0.len())
+    }
+}
+
+fn random() -> [u8; 32] {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).expect("the system has no source of random numbers");
+    bytes
+}
+
+impl Record {
+    fn first() -> Self {
+        Self {
+            name: "MainProcess".into(),
+            identity: Vec::new(),
+            parent: None,
+            authkey: AuthKey::random(),
+            daemon: false,
+            start_method: None,
+            log: LogSettings::default(),
+            secret: random(),
+        }
+    }
+
+    /// The record of a child that this process starts as its `number`-th.
+    #[must_use]
+    pub fn child(&self, number: u32) -> Self {
+        let mut identity = self.identity.clone();
+        identity.push(number);
+        let parent = Parent { pid: std::process::id(), name: self.name.clone() };
+        Self { identity, parent: Some(parent), ..self.clone() }
+    }
+}
+
+// Readers take no lock, so a fork in another thread's child finds the record usable.
+fn slot() -> &'static ArcSwap<Record> {
+    static RECORD: OnceLock<ArcSwap<Record>> = OnceLock::new();
+    RECORD.get_or_init(|| ArcSwap::from_pointee(Record::first()))
+}
+
+/// The record of this process.
+#[must_use]
+pub fn record() -> Arc<Record> {
+    slot().load_full()
+}
+
+/// Changes the record of this process.
+pub fn update(change: impl Fn(&mut Record)) {
+    slot().rcu(|record| {
+        let mut record = Record::clone(record);
+        change(&mut record);
+        record
+    });
+}
+
+/// Makes `record` this process's: the first thing that a new process does.
+pub fn install(record: Record) {
+    set_os_name(&record.name);
+    slot().store(Arc::new(record));
+}
+
+/// Gives this process's main thread, which `ps` and `top` show, as much of `name` as the kernel keeps: 15 bytes.
+pub fn set_os_name(name: &str) {
+    if let Ok(name) = std::ffi::CString::new(short_name(name)) {
+        let _ = rustix::thread::set_name(&name);
+    }
+}
+
+/// Shortens a name so that its number stays: first the word `Process` goes, then the middle.
+fn short_name(name: &str) -> String {
+    const KEPT: usize = 15;
+    if name.len() <= KEPT {
+        return name.into();
+    }
+    let name = name.replacen("Process", "", 1);
+    if name.len() <= KEPT {
+        return name;
+    }
+    let (mut head, mut tail) = (6, name.len() - (KEPT - 7));
+    while !name.is_char_boundary(head) {
+        head -= 1;
+    }
+    while !name.is_char_boundary(tail) {
+        tail += 1;
+    }
+    format!("{}~{}", &name[..head], &name[tail..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_names_keep_the_number() {
+        assert_eq!(short_name("Process-1:2"), "Process-1:2");
+        assert_eq!(short_name("ForkServerProcess-12"), "ForkServer-12");
+        assert_eq!(short_name("ForkServerProcess-1:2:3:4:5"), "ForkSe~:2:3:4:5");
+        assert_eq!(short_name("a long name of a worker 7"), "a long~worker 7");
+        assert!(short_name("äöüäöüäöüäöüäöü").len() <= 15);
+    }
+
+    #[test]
+    fn key_is_not_shown() {
+        assert_eq!(format!("{:?}", AuthKey::from(b"secret".to_vec())), "AuthKey(6 bytes)");
+    }
+
+    #[test]
+    fn child_knows_where_it_comes_from() {
+        let first = Record::first();
+        let child = first.child(3).child(1);
+        assert_eq!(child.identity, [3, 1]);
+        assert_eq!(child.parent.unwrap().pid, std::process::id());
+        assert_eq!(child.secret, first.secret);
+    }
+}

@@ -1,0 +1,146 @@
+//! `[LEVEL/ProcessName] message`, and `tracing` events.
+//!
+//! What the library has to say becomes a [`tracing`] event with the target `multiproc`, for programs that have a
+//! subscriber, and a line on standard error where [`log_to_stderr`] was called. Level and destination are inherited by
+//! every process that is started.
+
+use std::{fmt, io::Write};
+
+use serde::{Deserialize, Serialize};
+
+use crate::family;
+
+/// How grave a message is, in Python's order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Level {
+    /// Everything. Python's 5, `tracing`'s `TRACE`.
+    SubDebug,
+    /// Python's 10.
+    Debug,
+    /// Python's 20.
+    Info,
+    /// Python's 25, `tracing`'s `WARN`.
+    SubWarning,
+    /// Python's 30, and what is logged where nobody has said otherwise.
+    Warning,
+    /// Python's 40.
+    Error,
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::SubDebug => "SUBDEBUG",
+            Self::Debug => "DEBUG",
+            Self::Info => "INFO",
+            Self::SubWarning => "SUBWARNING",
+            Self::Warning => "WARNING",
+            Self::Error => "ERROR",
+        })
+    }
+}
+
+/// What is logged, and where.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogSettings {
+    /// The least level that is logged; [`Level::Warning`] where none was set.
+    pub level: Option<Level>,
+    /// True if lines go to standard error.
+    pub stderr: bool,
+}
+
+/// The logger of this process and, for what is set on it, of those it starts.
+///
+/// # Python
+///
+/// What `multiprocessing.get_logger()` returns.
+#[derive(Clone, Copy, Debug)]
+pub struct Logger(());
+
+/// The logger of this process.
+///
+/// # Python
+///
+/// `multiprocessing.get_logger`.
+#[must_use]
+pub fn get_logger() -> Logger {
+    Logger(())
+}
+
+/// Sends what is logged to standard error too, as `[LEVEL/ProcessName] message`, and sets the level if one is given.
+///
+/// # Python
+///
+/// `multiprocessing.log_to_stderr`, except that calling it twice does not log every line twice.
+///
+/// # Examples
+///
+/// ```
+/// use multiproc_image::logging::{Level, log_to_stderr};
+///
+/// let logger = log_to_stderr(Level::Info);
+/// logger.log(Level::Info, "doomed"); // [INFO/MainProcess] doomed
+/// assert_eq!(logger.level(), Level::Info);
+/// ```
+pub fn log_to_stderr(level: impl Into<Option<Level>>) -> Logger {
+    let level = level.into();
+    family::update(|record| {
+        record.log.stderr = true;
+        record.log.level = level.or(record.log.level);
+    });
+    get_logger()
+}
+
+impl Logger {
+    /// The least level that is logged.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        family::record().log.level.unwrap_or(Level::Warning)
+    }
+
+    /// Sets the least level that is logged, here and in processes started from now on.
+    pub fn set_level(&self, level: Level) {
+        family::update(|record| record.log.level = Some(level));
+    }
+
+    /// Logs a message.
+    pub fn log(&self, level: Level, message: impl fmt::Display) {
+        log(level, format_args!("{message}"));
+    }
+}
+
+/// Logs what is only interesting when looking for a fault.
+pub fn debug(message: fmt::Arguments<'_>) {
+    log(Level::Debug, message);
+}
+
+/// Logs an ordinary event in the life of a process.
+pub fn info(message: fmt::Arguments<'_>) {
+    log(Level::Info, message);
+}
+
+/// Logs what went wrong without stopping anything.
+pub fn warning(message: fmt::Arguments<'_>) {
+    log(Level::Warning, message);
+}
+
+/// Logs what went wrong and was not put right.
+pub fn error(message: fmt::Arguments<'_>) {
+    log(Level::Error, message);
+}
+
+fn log(level: Level, message: fmt::Arguments<'_>) {
+    match level {
+        Level::SubDebug => tracing::trace!(target: "multiproc", "{message}"),
+        Level::Debug => tracing::debug!(target: "multiproc", "{message}"),
+        Level::Info => tracing::info!(target: "multiproc", "{message}"),
+        Level::SubWarning | Level::Warning => tracing::warn!(target: "multiproc", "{message}"),
+        Level::Error => tracing::error!(target: "multiproc", "{message}"),
+    }
+    let record = family::record();
+    if record.log.stderr && level >= record.log.level.unwrap_or(Level::Warning) {
+        let line = format!("[{level}/{}] {message}\n", record.name);
+        // One write, so that lines of several processes do not mix; a closed standard error is nobody's fault.
+        let _ = std::io::stderr().write_all(line.as_bytes());
+    }
+}

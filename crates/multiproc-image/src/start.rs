@@ -1,0 +1,130 @@
+//! Starting a fresh copy of this executable.
+
+use std::{
+    ffi::{CString, OsStr, OsString},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::ffi::{OsStrExt, OsStringExt},
+    },
+    path::PathBuf,
+    sync::RwLock,
+};
+
+use multiproc_sys::{
+    exec::{Exec, Program, SOCKET},
+    packet,
+};
+use rustix::process::Pid;
+
+use crate::{
+    boot::{Entry, Packed, pack},
+    entry,
+    error::StartError,
+    executable, family,
+};
+
+/// A fresh copy that has been started.
+#[derive(Debug)]
+#[must_use = "a child that nobody waits for stays a zombie"]
+pub struct Fresh {
+    /// Its process id. It is a child of this process, to be waited for by the caller.
+    pub pid: Pid,
+    /// Its pidfd; none where the kernel has none.
+    pub pidfd: Option<OwnedFd>,
+    /// A socket whose other end the copy has.
+    pub socket: OwnedFd,
+}
+
+/// Starts a fresh copy that runs `function`, with the family record of a nameless child.
+///
+/// # Errors
+///
+/// See [`StartError`]; there is then no process.
+pub fn fresh(function: Entry, payload: Vec<u8>, fds: Vec<OwnedFd>) -> Result<Fresh, StartError> {
+    let record = family::record().child(0);
+    let packed = pack(function, &|| "a function".into(), record, &payload, fds)?;
+    fresh_with(&packed)
+}
+
+/// Starts a fresh copy that becomes what `packed` says.
+///
+/// It is executed from a descriptor of this executable that was opened at start-up, so it is this program even if the
+/// file has since been replaced or deleted; it gets our arguments, our environment, our standard output and error, and
+/// no other descriptor than those packed.
+///
+/// # Errors
+///
+/// See [`StartError`]; there is then no process.
+pub fn fresh_with(packed: &Packed) -> Result<Fresh, StartError> {
+    if !entry::is_hooked() {
+        return Err(StartError::HookMissing);
+    }
+    let (ours, theirs) = packet::pair().map_err(StartError::os("make a socket pair"))?;
+    // Before there is a process: it finds the message when it looks, and need not wait.
+    packet::try_send(ours.as_fd(), &packed.bytes, &packed.borrowed())
+        .map_err(StartError::os("hand the new process its arguments"))?;
+
+    let arguments: Vec<CString> =
+        std::env::args_os().filter_map(|argument| c_string(argument).ok()).collect();
+    let environment = environment();
+    let chosen = EXECUTABLE.read().ok().and_then(|chosen| chosen.clone());
+    let chosen = chosen.map(|path| c_string(path.into())).transpose();
+    let chosen = chosen.map_err(|err| StartError::Os {
+        what: "use the path set as executable",
+        source: err.into(),
+    })?;
+    let descriptor = executable::this().descriptor();
+    let program = match (&chosen, descriptor) {
+        (Some(path), _) => Program::Path(path),
+        (None, Some(descriptor)) => Program::Descriptor(descriptor),
+        // The descriptor was closed under us. This name leads to what our memory was loaded from, also if deleted.
+        (None, None) => Program::Path(c"/proc/self/exe"),
+    };
+    let exec =
+        Exec { program, arguments: &arguments, environment: &environment, socket: theirs.as_fd() };
+    let (pid, pidfd) = exec.start().map_err(StartError::os("start a copy of this program"))?;
+    let pidfd = match pidfd {
+        Some(pidfd) => Some(pidfd),
+        // We are its parent and have not waited, so the pid is still this child's.
+        None => multiproc_sys::pidfd::open(pid).ok().flatten(),
+    };
+    Ok(Fresh { pid, pidfd, socket: ours })
+}
+
+static EXECUTABLE: RwLock<Option<PathBuf>> = RwLock::new(None);
+
+/// Sets the path of the executable that is started for a fresh copy; none for the running one, which is the default.
+///
+/// It wants the same build of this program, at another place; another build refuses to run a function of this one. A
+/// program that has nothing to do with `multiproc` just runs, as in Python.
+///
+/// # Python
+///
+/// `multiprocessing.set_executable`.
+pub fn set_executable(path: impl Into<Option<PathBuf>>) {
+    if let Ok(mut chosen) = EXECUTABLE.write() {
+        *chosen = path.into();
+    }
+}
+
+/// The path set by [`set_executable`].
+#[must_use]
+pub fn executable() -> Option<PathBuf> {
+    EXECUTABLE.read().ok().and_then(|chosen| chosen.clone())
+}
+
+fn c_string(text: OsString) -> Result<CString, std::ffi::NulError> {
+    CString::new(text.into_vec())
+}
+
+/// Our environment, with the variable that leads the copy into its hook.
+fn environment() -> Vec<CString> {
+    let pair = |name: &OsStr, value: &OsStr| {
+        CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()).ok()
+    };
+    std::env::vars_os()
+        .filter(|(name, _)| name != entry::VARIABLE)
+        .filter_map(|(name, value)| pair(&name, &value))
+        .chain(pair(entry::VARIABLE.as_ref(), SOCKET.to_string().as_ref()))
+        .collect()
+}

@@ -1,0 +1,262 @@
+//! The requester's side: finding the server, starting one where there is none, and asking it for a process.
+
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    process,
+    sync::Arc,
+};
+
+use arc_swap::ArcSwapOption;
+use multiproc_image::{
+    Boot, StartError, boot, bootstrap,
+    family::{self, Record},
+    logging, start,
+    start::Fresh,
+};
+use multiproc_sys::{packet, pidfd, poll};
+use rustix::process::Pid;
+
+use super::{preload, request::Request, server};
+use crate::{
+    launch::{Launched, Sentinel, pack, sentinel_of, sentinel_pipe},
+    report::Report,
+    target::Target,
+};
+
+/// The way to the server: our end of its request socket, shared with every process that has it.
+struct Way {
+    requests: OwnedFd,
+    /// The server itself, where it was started by this process (or one that it was forked from).
+    server: Option<Fresh>,
+    /// The process that made this.
+    maker: u32,
+}
+
+impl Way {
+    /// The server, if it is a child of this process.
+    fn own_server(&self) -> Option<&Fresh> {
+        self.server.as_ref().filter(|_| self.maker == process::id())
+    }
+}
+
+// Without a lock, so that a forked child finds it usable: it inherits the way and may use it, for messages of several
+// senders do not mix. Changed only while a process is being started, one at a time.
+static WAY: ArcSwapOption<Way> = ArcSwapOption::const_empty();
+
+/// How often a server that dies under our hands is replaced before that is an error.
+const ATTEMPTS: usize = 3;
+
+/// Asks the server for a process that runs `target`.
+pub(crate) fn launch(record: Record, target: Box<dyn Target>) -> Result<Launched, StartError> {
+    let mut attempt = 1;
+    loop {
+        let way = find_or_start()?;
+        match ask(&way, record.clone(), target.as_ref()) {
+            Ok(Some(launched)) => return Ok(launched),
+            Ok(None) if attempt < ATTEMPTS => {
+                logging::warning(format_args!("fork server has died, starting another one"));
+                leave(&way);
+                attempt += 1;
+            }
+            Ok(None) => {
+                let source = io::Error::from(io::ErrorKind::ConnectionAborted);
+                return Err(StartError::Os { what: "keep a fork server alive", source });
+            }
+            Err(err) => return Err(err),
+        }
+    }
+}
+
+fn find_or_start() -> Result<Arc<Way>, StartError> {
+    if let Some(way) = WAY.load_full() {
+        return Ok(way);
+    }
+    let way = Arc::new(start_server()?);
+    bootstrap::provide(hand_down);
+    WAY.store(Some(way.clone()));
+    Ok(way)
+}
+
+/// Forgets a server that is dead, and reaps it if it was our child.
+fn leave(way: &Way) {
+    WAY.store(None);
+    if let Some(server) = way.own_server() {
+        wait_for(server);
+    }
+}
+
+fn wait_for(server: &Fresh) {
+    let ended = match &server.pidfd {
+        Some(pidfd) => {
+            poll::wait_readable(pidfd.as_fd(), None).and_then(|_| pidfd::reap(pidfd.as_fd()))
+        }
+        None => loop {
+            match pidfd::reap_by_pid(server.pid) {
+                Ok(None) => std::thread::yield_now(),
+                result => break result,
+            }
+        },
+    };
+    logging::debug(format_args!("fork server {} has ended: {ended:?}", server.pid));
+}
+
+/// Ends the fork server that this process has started, if any, and waits for it; the next start makes a new one.
+///
+/// There is hardly a need: the server ends by itself when the last process that could ask it has ended. A server that
+/// descendants of this process still hold on to goes on until they have ended.
+///
+/// # Python
+///
+/// The undocumented `multiprocessing.forkserver._forkserver._stop()`.
+pub fn stop_forkserver() {
+    let Some(way) = WAY.swap(None) else { return };
+    if let Some(server) = way.own_server() {
+        let _ = packet::send(server.socket.as_fd(), server::STOP, &[]);
+        wait_for(server);
+    }
+}
+
+fn start_server() -> Result<Way, StartError> {
+    let (ours, theirs) = packet::pair().map_err(StartError::os("make a socket pair"))?;
+    let preload = preload::current();
+    let message = multiproc_wire::encode(&preload).map_err(|err| StartError::Encode {
+        name: "the preload function".into(),
+        source: Box::new(err),
+    })?;
+    let mut record = family::record().child(0);
+    record.name = "ForkServer".into();
+    record.daemon = false;
+    let packed = boot::pack(
+        server::serve,
+        &|| "the fork server".into(),
+        record,
+        &message.bytes,
+        vec![theirs],
+    )?;
+    let server = start::fresh_with(&packed)?;
+    drop(packed);
+
+    let (mut bytes, mut fds) = (Vec::new(), Vec::new());
+    let ready = packet::recv(server.socket.as_fd(), &mut bytes, &mut fds);
+    let failure = match ready {
+        Ok(true) if bytes == server::READY => {
+            return Ok(Way { requests: ours, server: Some(server), maker: process::id() });
+        }
+        Ok(true) => match Report::decode(&bytes, fds) {
+            Some(Report::Refused(message)) => StartError::Refused { message },
+            _ => StartError::Preload { message: server::failure_text(&bytes) },
+        },
+        Ok(false) => StartError::Refused { message: "the fork server has died".into() },
+        Err(source) => StartError::Os { what: "hear from the fork server", source },
+    };
+    drop(ours);
+    wait_for(&server);
+    Err(failure)
+}
+
+/// Sends a request and waits for the process; none if the server is dead.
+fn ask(way: &Way, record: Record, target: &dyn Target) -> Result<Option<Launched>, StartError> {
+    let (ours, theirs) = packet::pair().map_err(StartError::os("make a socket pair"))?;
+    let (pipe, shown) = sentinel_pipe()?.unzip();
+    let packed = pack(record, target, shown)?;
+    let (bytes, fds) = Request::here(theirs, packed)?.encode();
+    let borrowed: Vec<BorrowedFd<'_>> = fds.iter().map(AsFd::as_fd).collect();
+    match packet::send(way.requests.as_fd(), &bytes, &borrowed) {
+        Err(err)
+            if matches!(err.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) =>
+        {
+            return Ok(None);
+        }
+        result => result.map_err(StartError::os("send a request to the fork server"))?,
+    }
+    // Ours must be the only end left besides the server's and the child's, so that their death shows.
+    drop(borrowed);
+    drop(fds);
+    hear(ours, pipe)
+}
+
+/// Waits for the first word of the child or of the server about it.
+fn hear(socket: OwnedFd, pipe: Option<OwnedFd>) -> Result<Option<Launched>, StartError> {
+    let (mut bytes, mut fds) = (Vec::new(), Vec::new());
+    let mut early = None;
+    while packet::recv(socket.as_fd(), &mut bytes, &mut fds)
+        .map_err(StartError::os("hear from the fork server"))?
+    {
+        match Report::decode(&bytes, std::mem::take(&mut fds)) {
+            Some(Report::Started { pid, pidfd, is_ours }) => {
+                let Some(pid) = Pid::from_raw(pid) else { continue };
+                let sentinel = match (pipe, pidfd) {
+                    (Some(pipe), _) => Ok(Sentinel::Pipe(pipe)),
+                    (None, Some(pidfd)) => Ok(Sentinel::Pidfd(pidfd)),
+                    (None, None) => sentinel_of(pid, None),
+                };
+                let sentinel = sentinel.map_err(|source| {
+                    give_up(pid, is_ours);
+                    StartError::Os { what: "watch a child of the fork server", source }
+                })?;
+                return Ok(Some(Launched { pid, sentinel, socket, is_ours, early }));
+            }
+            Some(Report::NotStarted(errno)) => {
+                return Err(StartError::Os {
+                    what: "fork in the fork server",
+                    source: io::Error::from_raw_os_error(errno),
+                });
+            }
+            Some(report) => early = Some(report),
+            None => {}
+        }
+    }
+    Ok(None)
+}
+
+/// Ends a child that cannot be watched: an error of `start` leaves no process.
+fn give_up(pid: Pid, is_ours: bool) {
+    let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+    while is_ours && matches!(pidfd::reap_by_pid(pid), Ok(None)) {
+        std::thread::yield_now();
+    }
+}
+
+/// Makes the bootstrap item by which a new process knows the server.
+fn hand_down() -> Option<bootstrap::Item> {
+    let way = WAY.load_full()?;
+    let requests = way.requests.try_clone().ok()?;
+    Some(bootstrap::Item { install, bytes: Vec::new(), fds: vec![requests] })
+}
+
+/// In a new process: takes over the way to the server.
+fn install(boot: Boot) {
+    if let Some(requests) = boot.fds.into_iter().next() {
+        WAY.store(Some(Arc::new(Way { requests, server: None, maker: process::id() })));
+        bootstrap::provide(hand_down);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use multiproc_sys::lifeline;
+
+    use super::*;
+
+    #[test]
+    fn silence_of_server_and_child_is_no_process() {
+        let (ours, theirs) = packet::pair().unwrap();
+        drop(theirs);
+        assert!(hear(ours, None).unwrap().is_none());
+    }
+
+    #[test]
+    fn refusal_of_the_system_is_an_error_and_early_reports_are_kept() {
+        let (ours, theirs) = packet::pair().unwrap();
+        Report::NotStarted(libc::EAGAIN).send(theirs.as_fd());
+        assert!(hear(ours, None).unwrap_err().is_exhausted());
+
+        let (ours, theirs) = packet::pair().unwrap();
+        let (pipe, _shown) = lifeline::pipe().unwrap();
+        Report::Unsendable("early".into()).send(theirs.as_fd());
+        Report::Started { pid: 1, pidfd: None, is_ours: true }.send(theirs.as_fd());
+        let launched = hear(ours, Some(pipe)).unwrap().unwrap();
+        assert!(matches!(launched.early, Some(Report::Unsendable(_))));
+    }
+}

@@ -1,0 +1,230 @@
+//! The server's side: one thread that forks on request.
+
+#![expect(unsafe_code, reason = "fork(2) in a process of one thread")]
+
+use std::{
+    collections::HashMap,
+    io,
+    os::fd::{AsFd, OwnedFd},
+    process,
+};
+
+use multiproc_image::{Boot, after_fork, boot, exit, logging, threads};
+use multiproc_sys::{
+    attributes::Attributes,
+    descriptors,
+    fork::{Forked, fork, fork_sibling},
+    packet,
+    pidfd::Exit,
+    poll,
+    signals::{ChildSignals, Disposition, ignore_interrupt},
+};
+use rustix::process::{Pid, WaitOptions, waitpid};
+
+use super::{
+    preload::{OnPreloadError, Preload},
+    request::Request,
+};
+use crate::report::Report;
+
+/// What the server says when it serves; anything else is why it does not.
+pub(super) const READY: &[u8] = b"ready";
+/// What its starter says when it is to end.
+pub(super) const STOP: &[u8] = b"stop";
+const FAILED: u8 = 255;
+
+/// Reads why a server does not serve.
+pub(super) fn failure_text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes.strip_prefix(&[FAILED]).unwrap_or(bytes)).into_owned()
+}
+
+/// Is the fork server: the entry of a fresh copy.
+pub(super) fn serve(boot: Boot) {
+    let Boot { payload, fds, socket: starter } = boot;
+    let interrupt = ignore_interrupt();
+    let preload = multiproc_wire::decode::<Option<Preload>>(&payload, Vec::new());
+    let ready = preload.map_err(|err| err.to_string()).and_then(run_preload).and_then(|()| {
+        let requests = fds.into_iter().next().ok_or("no request socket")?;
+        Server::new(
+            requests,
+            starter.as_fd().try_clone_to_owned().map_err(|err| err.to_string())?,
+            interrupt,
+        )
+        .map_err(|err| err.to_string())
+    });
+    match ready {
+        Ok(server) => {
+            let _ = packet::send(starter.as_fd(), READY, &[]);
+            drop(starter);
+            server.run();
+        }
+        Err(why) => {
+            let _ = packet::send(starter.as_fd(), &[&[FAILED], why.as_bytes()].concat(), &[]);
+            exit::leave(1)
+        }
+    }
+}
+
+fn run_preload(preload: Option<Preload>) -> Result<(), String> {
+    let Some(Preload { function, on_error }) = preload else { return Ok(()) };
+    let failure = function.call(()).or_else(|| {
+        let left = threads::foreign().map_or(0, |foreign| foreign.len());
+        (left > 0).then(|| format!("it left {left} thread(s) running, which a fork does not copy"))
+    });
+    match (failure, on_error) {
+        (None, _) | (Some(_), OnPreloadError::Ignore) => Ok(()),
+        (Some(why), OnPreloadError::Warn) => {
+            logging::warning(format_args!("preload function of the fork server failed: {why}"));
+            Ok(())
+        }
+        (Some(why), OnPreloadError::Fail) => Err(why),
+    }
+}
+
+struct Server {
+    requests: OwnedFd,
+    /// The one who started us.
+    starter: Option<OwnedFd>,
+    signals: ChildSignals,
+    interrupt: Disposition,
+    /// What a child has before it takes on the requester's.
+    attributes: Attributes,
+    /// The children that are ours, and where to tell how each ends.
+    children: HashMap<Pid, OwnedFd>,
+}
+
+impl Server {
+    fn new(requests: OwnedFd, starter: OwnedFd, interrupt: Disposition) -> io::Result<Self> {
+        let signals = ChildSignals::open()?;
+        let attributes = Attributes::current()?;
+        Ok(Self {
+            requests,
+            starter: Some(starter),
+            signals,
+            interrupt,
+            attributes,
+            children: HashMap::new(),
+        })
+    }
+
+    /// Serves until nobody is left who could ask and no child of ours is left to be told of.
+    fn run(mut self) {
+        let (mut bytes, mut fds) = (Vec::new(), Vec::new());
+        let mut is_over = false;
+        while !is_over || !self.children.is_empty() {
+            let mut watched = vec![self.signals.as_fd()];
+            watched.extend(self.starter.iter().map(AsFd::as_fd).filter(|_| !is_over));
+            let has_starter = watched.len() > 1;
+            watched.extend((!is_over).then(|| self.requests.as_fd()));
+            let Ok(ready) = poll::wait_many(&watched, None) else { return };
+            let requests = watched.len() - 1;
+
+            if ready.contains(&0) {
+                self.signals.clear();
+                self.reap();
+            }
+            if has_starter && ready.contains(&1) {
+                is_over |= self.hear_starter();
+            }
+            if !is_over && ready.contains(&requests) {
+                match packet::try_recv(self.requests.as_fd(), &mut bytes, &mut fds) {
+                    Ok(true) => match Request::decode(&bytes, std::mem::take(&mut fds)) {
+                        Some(request) => self = self.serve(request),
+                        None => logging::error(format_args!(
+                            "fork server got a message that is no request"
+                        )),
+                    },
+                    Ok(false) => is_over = true,
+                    Err(err) if err.kind() == io::ErrorKind::WouldBlock => {}
+                    // Its sockets closed, the requester finds out. With descriptors exhausted for good, so will all.
+                    Err(err) => logging::error(format_args!("fork server lost a request: {err}")),
+                }
+            }
+        }
+    }
+
+    /// True if the starter says that we are to end; that it is gone means nothing, for others may still ask.
+    fn hear_starter(&mut self) -> bool {
+        let Some(starter) = &self.starter else { return false };
+        let (mut bytes, mut fds) = (Vec::new(), Vec::new());
+        match packet::try_recv(starter.as_fd(), &mut bytes, &mut fds) {
+            Ok(true) => bytes == STOP,
+            Err(err) if err.kind() == io::ErrorKind::WouldBlock => false,
+            Ok(false) | Err(_) => {
+                self.starter = None;
+                false
+            }
+        }
+    }
+
+    /// Forks. Takes the server and gives it back, because in the child there must be none.
+    fn serve(mut self, request: Request) -> Self {
+        match make_process(request.pid) {
+            Ok((Forked::Child, is_ours)) => self.become_child(request, is_ours),
+            Ok((Forked::Parent(pid, pidfd), is_ours)) => {
+                let raw = pid.as_raw_nonzero().get();
+                let pidfd = if is_ours {
+                    None
+                } else {
+                    pidfd.or_else(|| multiproc_sys::pidfd::open(pid).ok().flatten())
+                };
+                Report::Started { pid: raw, pidfd, is_ours }.send(request.socket.as_fd());
+                if !is_ours {
+                    self.children.insert(pid, request.socket);
+                }
+            }
+            Err(err) => {
+                let errno = err.raw_os_error().unwrap_or(libc::EIO);
+                Report::NotStarted(errno).send(request.socket.as_fd());
+            }
+        }
+        self
+    }
+
+    /// In the child: takes on the requester's surroundings and becomes what was asked for.
+    fn become_child(self, request: Request, is_ours: bool) -> ! {
+        let Self { interrupt, attributes, .. } = self;
+        exit::set_forked();
+        interrupt.restore();
+        let entered = request.enter(&attributes).and_then(|()| descriptors::stdin_from_null());
+        let pid = rustix::process::getpid();
+        let pidfd = if is_ours { None } else { multiproc_sys::pidfd::open(pid).ok().flatten() };
+        Report::Started { pid: pid.as_raw_nonzero().get(), pidfd, is_ours }
+            .send(request.socket.as_fd());
+        if let Err(err) = entered {
+            let why = format!("cannot take on the attributes of the requesting process: {err}");
+            Report::Refused(why).send(request.socket.as_fd());
+            exit::leave(1)
+        }
+        let Request { socket, packed, .. } = request;
+        boot::run(&packed.bytes, packed.fds, socket)
+    }
+
+    /// Reaps the children that are ours and tells how each has ended.
+    fn reap(&mut self) {
+        while let Ok(Some((pid, status))) = waitpid(None, WaitOptions::NOHANG) {
+            if let Some(socket) = self.children.remove(&pid) {
+                Report::Ended(Exit::from_wait_status(status.as_raw())).send(socket.as_fd());
+            }
+        }
+    }
+}
+
+/// Forks, as a sibling if the requester is our parent; tells whether the new process is the requester's own child.
+fn make_process(requester: u32) -> io::Result<(Forked, bool)> {
+    let parent = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get().cast_unsigned());
+    if parent == Some(requester) && requester != process::id() {
+        // SAFETY: The server has one thread, and its child's branch never returns.
+        match unsafe { fork_sibling() } {
+            Err(err) if err.kind() == io::ErrorKind::Unsupported => {}
+            Ok(Forked::Child) => {
+                // The C library has not seen this fork.
+                after_fork::in_child();
+                return Ok((Forked::Child, true));
+            }
+            result => return result.map(|forked| (forked, true)),
+        }
+    }
+    // SAFETY: As above.
+    unsafe { fork() }.map(|forked| (forked, false))
+}

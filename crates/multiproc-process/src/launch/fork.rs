@@ -1,0 +1,86 @@
+//! Fork: the process is copied.
+
+#![expect(unsafe_code, reason = "fork(2)")]
+
+use std::{io::Write, os::fd::OwnedFd};
+
+use multiproc_image::{
+    StartError, exit,
+    family::{self, Record},
+    lifeline, threads,
+};
+use multiproc_sys::{descriptors, fork::Forked, packet, pidfd};
+use rustix::process::{Pid, Signal};
+
+use super::{Launched, sentinel_of, sentinel_pipe};
+use crate::{held, run, target::Target};
+
+/// Copies this process; the copy runs `target`.
+pub(super) fn launch(
+    allow_threads: bool,
+    record: Record,
+    target: Box<dyn Target>,
+) -> Result<Launched, StartError> {
+    if !allow_threads {
+        refuse_threads()?;
+    }
+    let (ours, theirs) = packet::pair().map_err(StartError::os("make a socket pair"))?;
+    let line = lifeline::for_child().map_err(StartError::os("make the lifeline of a child"))?;
+    let (sentinel, shown) = sentinel_pipe()?.unzip();
+    // What is buffered would be written by both. A standard output that cannot be written to is not our concern.
+    let _ = std::io::stdout().flush();
+
+    // SAFETY: No other thread can hold what the child needs: there is none, or they are ours, whose state is renewed
+    // in the child, or the caller has said `allow_threads`. The child's branch never returns.
+    match unsafe { multiproc_sys::fork::fork() }.map_err(StartError::os("fork"))? {
+        Forked::Child => {
+            drop((ours, sentinel));
+            begin(record, line, theirs, shown, target)
+        }
+        Forked::Parent(pid, _) => {
+            // First, so that there is room for the pidfd even where descriptors have run out.
+            drop((theirs, line, shown));
+            let sentinel = sentinel_of(pid, sentinel).map_err(|err| {
+                end(pid);
+                StartError::Os { what: "watch a forked child", source: err }
+            })?;
+            Ok(Launched { pid, sentinel, socket: ours, is_ours: true, early: None })
+        }
+    }
+}
+
+/// The child's side.
+fn begin(
+    record: Record,
+    line: OwnedFd,
+    socket: OwnedFd,
+    shown: Option<OwnedFd>,
+    target: Box<dyn Target>,
+) -> ! {
+    exit::set_forked();
+    let daemon = record.daemon;
+    family::install(record);
+    held::SOCKET.keep(socket);
+    if let Some(shown) = shown {
+        held::SENTINEL.keep(shown);
+    }
+    let ready = lifeline::adopt(line, daemon).and_then(|()| descriptors::stdin_from_null());
+    run::child(|| match ready {
+        Ok(()) => target.run(),
+        Err(err) => run::refuse(&format!("cannot prepare the process: {err}")),
+    })
+}
+
+/// Ends a child that cannot be watched: an error of `start` leaves no process.
+fn end(pid: Pid) {
+    let _ = rustix::process::kill_process(pid, Signal::KILL);
+    while matches!(pidfd::reap_by_pid(pid), Ok(None)) {
+        std::thread::yield_now();
+    }
+}
+
+fn refuse_threads() -> Result<(), StartError> {
+    let foreign =
+        threads::foreign().map_err(StartError::os("count the threads of this process"))?;
+    if foreign.is_empty() { Ok(()) } else { Err(StartError::Threads { count: foreign.len() }) }
+}

@@ -1,0 +1,120 @@
+//! What is written, and how much of it.
+
+use std::mem;
+
+use super::compound::Counted;
+use crate::{
+    Limits,
+    error::{EncodeErrorKind, EncodeFault},
+};
+
+pub(super) type Result<T> = std::result::Result<T, EncodeFault>;
+
+/// Appends one value to a buffer, and takes it back unless it is finished.
+pub(crate) struct Encoder<'a> {
+    /// The caller's buffer, held by value while we write: one step less to each byte.
+    pub(super) bytes: Vec<u8>,
+    home: &'a mut Vec<u8>,
+    /// Where the value begins, or its end once it is finished.
+    start: usize,
+    /// How many more values may stand inside this one.
+    depth: usize,
+    /// How many elements and fields there were so far.
+    pub(super) elements: usize,
+    pub(super) limits: Limits,
+}
+
+impl<'a> Encoder<'a> {
+    #[inline]
+    pub(crate) fn new(home: &'a mut Vec<u8>, limits: Limits) -> Self {
+        let bytes = mem::take(home);
+        let start = bytes.len();
+        Self { bytes, home, start, depth: limits.depth, elements: 0, limits }
+    }
+
+    /// Checks the whole and keeps it.
+    #[inline]
+    pub(crate) fn finish(&mut self) -> Result<()> {
+        self.check(0)?;
+        self.start = self.bytes.len();
+        Ok(())
+    }
+
+    #[inline]
+    pub(super) fn enter(&mut self, elements: usize) -> Result<&mut Self> {
+        match self.depth.checked_sub(1) {
+            Some(depth) => self.depth = depth,
+            None => return Err(EncodeErrorKind::TooDeep { limit: self.limits.depth }.into()),
+        }
+        self.elements = self.elements.saturating_add(elements);
+        Ok(self)
+    }
+
+    #[inline]
+    pub(super) fn leave(&mut self) {
+        self.depth += 1;
+    }
+
+    /// Checks that so many elements more are not too many for the bytes so far.
+    #[inline]
+    pub(super) fn check(&mut self, more: usize) -> Result<()> {
+        let limit = self.limits.elements_for(self.bytes.len() - self.start);
+        if limit < self.elements.saturating_add(more) {
+            return Err(EncodeErrorKind::TooManyElements { limit }.into());
+        }
+        Ok(())
+    }
+
+    #[inline]
+    pub(super) fn varint(&mut self, mut value: u64) {
+        if value < 0x80 {
+            return self.bytes.push(value as u8);
+        }
+        let mut buffer = [0; 10];
+        let mut len = 0;
+        while 0x80 <= value {
+            buffer[len] = value as u8 | 0x80;
+            value >>= 7;
+            len += 1;
+        }
+        buffer[len] = value as u8;
+        // A copy of fixed length is two instructions, one of any length is a call.
+        let end = self.bytes.len() + len + 1;
+        self.bytes.extend_from_slice(&buffer);
+        self.bytes.truncate(end);
+    }
+
+    pub(super) fn varint_128(&mut self, mut value: u128) {
+        while 0x80 <= value {
+            self.bytes.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.bytes.push(value as u8);
+    }
+
+    #[inline]
+    pub(super) fn zigzag(&mut self, value: i64) {
+        self.varint((value << 1 ^ value >> 63).cast_unsigned());
+    }
+
+    #[inline]
+    pub(super) fn counted<'b>(&'b mut self, len: Option<usize>) -> Result<Counted<'b, 'a>> {
+        let len = len.ok_or(EncodeErrorKind::UnknownLength)?;
+        self.varint(len as u64);
+        Ok(Counted::new(self.enter(0)?, len))
+    }
+
+    #[inline]
+    pub(super) fn variant(&mut self, index: u32, fields: usize) -> Result<&mut Self> {
+        self.varint(index.into());
+        self.enter(fields)
+    }
+}
+
+impl Drop for Encoder<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.bytes.truncate(self.start);
+        *self.home = mem::take(&mut self.bytes);
+    }
+}

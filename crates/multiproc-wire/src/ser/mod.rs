@@ -1,0 +1,7 @@
+//! The encoder: postcard's format, counted.
+
+mod encoder;
+mod serializer;
+mod compound;
+
+pub(crate) use encoder::Encoder;

@@ -1,0 +1,165 @@
+//! The transfer: where handles gather while a value is written, and wait while one is read.
+//!
+//! One stands open per thread at most. Opening another sets the first aside until it ends, so an
+//! encode inside somebody's `Serialize` is a message of its own. Both guards restore what was
+//! before when they are dropped, by a panic too.
+
+use std::{
+    cell::{Cell, RefCell},
+    os::fd::OwnedFd,
+};
+
+use crate::Handle;
+
+/// What the thread is at. Has no destructor, so it can be asked at any time and costs next to
+/// nothing where no handles are.
+#[derive(Clone, Copy)]
+struct Transfer {
+    mode: Mode,
+    /// Writing: the index of the message's next handle. Reading: the number of its descriptors.
+    count: usize,
+    /// Reading: where the message's descriptors begin in the store. Those of transfers that were
+    /// set aside lie before them.
+    base: usize,
+}
+
+#[derive(Clone, Copy)]
+enum Mode {
+    Closed,
+    Writing,
+    Reading,
+}
+
+/// What is under way on this thread, of all its transfers one behind the other.
+struct Store {
+    outgoing: Vec<Handle>,
+    incoming: Vec<Option<OwnedFd>>,
+}
+
+thread_local! {
+    static CURRENT: Cell<Transfer> =
+        const { Cell::new(Transfer { mode: Mode::Closed, count: 0, base: 0 }) };
+    static STORE: RefCell<Store> =
+        const { RefCell::new(Store { outgoing: Vec::new(), incoming: Vec::new() }) };
+}
+
+/// Why a handle could not join or leave a transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum TransferError {
+    #[error(
+        "a handle can be serialized only inside a message: send it over a connection, \
+         pass it as an argument, or use multiproc_wire::encode"
+    )]
+    NotWriting,
+    #[error(
+        "a handle can be deserialized only out of a message: receive it from a connection, \
+         take it as an argument, or use multiproc_wire::decode"
+    )]
+    NotReading,
+    #[error("handle {index} of a message that came with {count}")]
+    OutOfRange { index: u32, count: usize },
+    #[error("handle {index} is taken twice from one message")]
+    TakenTwice { index: u32 },
+    #[error("more than 2^32 handles in one message")]
+    TooMany,
+    #[error("handles cannot travel any more: the thread is ending")]
+    ThreadEnding,
+}
+
+/// Adds a handle to the message being written and returns its index there.
+pub(crate) fn push(handle: Handle) -> Result<u32, TransferError> {
+    let transfer = CURRENT.get();
+    if !matches!(transfer.mode, Mode::Writing) {
+        return Err(TransferError::NotWriting);
+    }
+    let index = u32::try_from(transfer.count).map_err(|_| TransferError::TooMany)?;
+    with_store(|store| store.outgoing.push(handle)).ok_or(TransferError::ThreadEnding)?;
+    CURRENT.set(Transfer { count: transfer.count + 1, ..transfer });
+    Ok(index)
+}
+
+/// Takes a descriptor out of the message being read.
+pub(crate) fn take(index: u32) -> Result<OwnedFd, TransferError> {
+    let Transfer { mode: Mode::Reading, count, base } = CURRENT.get() else {
+        return Err(TransferError::NotReading);
+    };
+    let place = usize::try_from(index).ok().filter(|place| *place < count);
+    let place = place.ok_or(TransferError::OutOfRange { index, count })?;
+    with_store(|store| store.incoming[base + place].take())
+        .ok_or(TransferError::ThreadEnding)?
+        .ok_or(TransferError::TakenTwice { index })
+}
+
+/// A transfer open for writing.
+pub(crate) struct Writing<'a> {
+    handles: &'a mut Vec<Handle>,
+    keep: bool,
+    before: Transfer,
+}
+
+impl<'a> Writing<'a> {
+    #[inline]
+    pub(crate) fn begin(handles: &'a mut Vec<Handle>) -> Self {
+        let ours = Transfer { mode: Mode::Writing, count: handles.len(), base: 0 };
+        Self { handles, keep: false, before: CURRENT.replace(ours) }
+    }
+
+    /// Keeps what was gathered. A guard that is only dropped forgets it.
+    pub(crate) fn commit(mut self) {
+        self.keep = true;
+    }
+}
+
+impl Drop for Writing<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        let gathered = CURRENT.replace(self.before).count - self.handles.len();
+        if gathered == 0 {
+            return;
+        }
+        with_store(|store| {
+            let start = store.outgoing.len() - gathered;
+            let ours = store.outgoing.drain(start..);
+            if self.keep {
+                self.handles.extend(ours);
+            }
+        });
+    }
+}
+
+/// A transfer open for reading, which closes what nobody took.
+pub(crate) struct Reading {
+    before: Transfer,
+}
+
+impl Reading {
+    #[inline]
+    pub(crate) fn begin(fds: Vec<OwnedFd>) -> Self {
+        let mut ours = Transfer { mode: Mode::Reading, count: 0, base: 0 };
+        if !fds.is_empty() {
+            // With the store gone they are closed here, and none can be taken.
+            with_store(|store| {
+                ours.count = fds.len();
+                ours.base = store.incoming.len();
+                store.incoming.extend(fds.into_iter().map(Some));
+            });
+        }
+        Self { before: CURRENT.replace(ours) }
+    }
+}
+
+impl Drop for Reading {
+    #[inline]
+    fn drop(&mut self) {
+        let ours = CURRENT.replace(self.before);
+        if 0 < ours.count {
+            with_store(|store| store.incoming.truncate(ours.base));
+        }
+    }
+}
+
+/// Calls `f` with the thread's handles, unless the thread is past having any.
+fn with_store<R>(f: impl FnOnce(&mut Store) -> R) -> Option<R> {
+    // No `f` of ours runs anybody's code, so the cell is never borrowed already.
+    STORE.try_with(|store| f(&mut store.borrow_mut())).ok()
+}

@@ -1,0 +1,49 @@
+//! Python's `multiprocessing`, for Rust, without the parts that hang.
+//!
+//! ```
+//! use multiproc::Process;
+//!
+//! #[multiproc::main]
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let process = multiproc::spawn(greet, ("Bob".to_string(),))?;
+//!     assert_eq!(process.result()?, "hello Bob");
+//!     Ok(())
+//! }
+//!
+//! fn greet(name: String) -> String {
+//!     format!("hello {name}")
+//! }
+//! ```
+//!
+//! A function of your program runs in another process of your program, and what it returns comes back. If it crashes,
+//! leaks, hangs or is killed, that costs you one result and one error that says what happened.
+#![forbid(unsafe_code)]
+
+pub use multiproc_image::{
+    FnRef, Function, Partial, StartError, auto_init,
+    entry::init,
+    exit::{Finalizer, at_exit},
+    family::AuthKey,
+    logging::{Level, Logger, get_logger, log_to_stderr},
+    partial,
+};
+pub use multiproc_macros::main;
+pub use multiproc_process::{
+    Activity, Builder, Child, Context, ContextError, CurrentProcess, Failure, HandleError,
+    IntoExitCode, OnPreloadError, PanicReport, ParentProcess, Process, ProcessError, StartMethod,
+    StillRunning, active_children, chosen_start_method, cpu_count, current_process, exit,
+    force_start_method, get_all_start_methods, get_context, get_start_method, parent_process,
+    process_cpu_count, set_executable, set_forkserver_preload, set_start_method, spawn,
+    stop_forkserver, thread,
+};
+
+/// Connections between processes: messages with values and descriptors in them.
+pub mod connection {
+    pub use multiproc_connection::*;
+}
+pub use multiproc_connection::{Connection, pipe, simplex};
+
+/// Values as bytes, with descriptors travelling beside them.
+pub mod wire {
+    pub use multiproc_wire::*;
+}
