@@ -1,1 +1,13 @@
-//! What the tests have in common.
+//! What the tests have in common: a watchdog, one run per start method, and looking at processes from outside.
+//!
+//! A suite says `multiproc::auto_init!();` once, so that its ordinary `#[test]` functions can start processes.
+
+pub mod watchdog;
+pub mod methods;
+pub mod procfs;
+
+pub use methods::contexts;
+pub use watchdog::watched;
+
+/// What a test returns, so that `?` may be used in it.
+pub type TestResult = Result<(), Box<dyn std::error::Error>>;

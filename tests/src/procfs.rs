@@ -1,0 +1,40 @@
+//! Looking at processes from outside.
+
+use std::{fs, io};
+
+/// The numbers of this process's open descriptors, without the one used for looking.
+pub fn open_descriptors() -> Vec<i32> {
+    let own = fs::read_dir("/proc/self/fd").unwrap();
+    let mut numbers: Vec<i32> =
+        own.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
+    numbers.sort_unstable();
+    // The directory itself was open while it was read, and is closed by now.
+    numbers.retain(|number| fs::symlink_metadata(format!("/proc/self/fd/{number}")).is_ok());
+    numbers
+}
+
+/// A field of `/proc/PID/stat`, counted from 1 as in proc(5); the second, the name, excepted.
+pub fn stat_field(pid: u32, field: usize) -> io::Result<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let (_, rest) = stat.rsplit_once(')').ok_or(io::ErrorKind::InvalidData)?;
+    rest.split_whitespace().nth(field - 3).map(Into::into).ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+/// The state letter of a process; none if there is no such process.
+pub fn state(pid: u32) -> Option<char> {
+    stat_field(pid, 3).ok()?.chars().next()
+}
+
+/// The name that `ps` and `top` show.
+pub fn comm(pid: u32) -> String {
+    fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim_end().into()
+}
+
+/// Processes whose parent is `pid` and that have ended without being reaped.
+pub fn zombies_of(pid: u32) -> Vec<u32> {
+    let all = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    all.filter(|child: &u32| {
+        stat_field(*child, 4).is_ok_and(|parent| parent == pid.to_string()) && state(*child) == Some('Z')
+    })
+    .collect()
+}

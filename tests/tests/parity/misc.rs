@@ -1,0 +1,1 @@
+//! Behaviours: misc.* of docs/parity.tsv.

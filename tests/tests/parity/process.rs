@@ -1,0 +1,1 @@
+//! Behaviours: process.* of docs/parity.tsv.

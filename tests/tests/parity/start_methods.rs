@@ -1,0 +1,1 @@
+//! Behaviours: start_methods.* of docs/parity.tsv.
