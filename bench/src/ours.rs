@@ -1,18 +1,14 @@
 //! What users write: the side of each comparison that goes through the facade.
 
-use std::{
-    os::{
-        linux::net::SocketAddrExt,
-        unix::net::{SocketAddr, UnixDatagram},
-    },
-    process,
-};
+use std::os::fd::{AsRawFd, OwnedFd};
 
-use multiproc::{Context, Process};
+use multiproc::{Context, wire::Fd};
+use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::{
     Result,
     memory::{self, Memory},
+    raw,
 };
 
 /// How a child comes to life.
@@ -39,17 +35,15 @@ impl Method {
 
 /// Runs an empty function in a child, and joins it.
 pub(crate) fn start_and_join(context: &Context) -> Result<()> {
-    Process::builder().context(context.clone()).start(empty, ())?.join()?;
+    context.start(empty, ())?.join()?;
     Ok(())
 }
 
 /// Weighs a child that sleeps.
 pub(crate) fn idle_memory(context: &Context) -> Result<Memory> {
-    let name = format!("multiproc-bench-{}", process::id());
-    let ready = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name)?)?;
-
-    let child = Process::builder().context(context.clone()).start(say_ready_and_wait, (name,))?;
-    ready.recv(&mut [0])?;
+    let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
+    let child = context.start(say_ready_and_wait, (Fd(writer),))?;
+    rustix::io::read(&reader, &mut [0])?;
     let memory = memory::of(child.pid().ok_or("a started child has a pid")?)?;
     child.kill()?;
     child.join()?;
@@ -58,10 +52,7 @@ pub(crate) fn idle_memory(context: &Context) -> Result<Memory> {
 
 fn empty() {}
 
-fn say_ready_and_wait(name: String) {
-    let socket = UnixDatagram::unbound().unwrap();
-    let runner = SocketAddr::from_abstract_name(&name).unwrap();
-    socket.send_to_addr(b"r", &runner).unwrap();
-    // Nobody knows an address of this socket, so nothing ever arrives.
-    socket.recv(&mut [0]).unwrap();
+/// What the raw child does, too.
+fn say_ready_and_wait(ready: Fd<OwnedFd>) {
+    raw::say_ready_and_wait(ready.as_raw_fd());
 }

@@ -5,8 +5,10 @@
 pub mod watchdog;
 pub mod methods;
 pub mod procfs;
+pub mod scratch;
 
-pub use methods::contexts;
+pub use methods::{alone, contexts};
+pub use scratch::Scratch;
 pub use watchdog::watched;
 
 /// What a test returns, so that `?` may be used in it.

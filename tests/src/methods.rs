@@ -1,6 +1,8 @@
 //! One test, every start method.
 
-use multiproc::Context;
+use multiproc::{Context, Failure, Function};
+
+use crate::TestResult;
 
 /// The contexts that a test runs under.
 ///
@@ -45,6 +47,42 @@ macro_rules! once {
                 #[test]
                 fn once() {
                     $crate::watched(stringify!($test), super::$test);
+                }
+            }
+        )*
+    };
+}
+
+/// Runs `test` in a process of its own, which may change what is global to a process.
+///
+/// It is a spawned one with one thread, knows no fork server yet, and its default start method is not chosen.
+pub fn alone<F>(test: F) -> TestResult
+where
+    F: Function<(), Output = Result<(), Failure>>,
+{
+    // Started by way of a first function, which restores what a child inherits from us.
+    let process = Context::spawn().process().name("Alone").start(multiproc::partial(run::<F>, test.into_state()), ())?;
+    Ok(process.result()??)
+}
+
+fn run<F>(state: F::State) -> Result<(), Failure>
+where
+    F: Function<(), Output = Result<(), Failure>>,
+{
+    multiproc::stop_forkserver();
+    multiproc::force_start_method(None);
+    F::call(&state, ())
+}
+
+/// Turns functions `fn() -> Result<(), Failure>` into tests, each in a process of its own.
+#[macro_export]
+macro_rules! once_alone {
+    ($($test:ident),* $(,)?) => {
+        $(
+            mod $test {
+                #[test]
+                fn once() {
+                    $crate::watched(stringify!($test), || $crate::alone(super::$test));
                 }
             }
         )*

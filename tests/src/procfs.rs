@@ -17,7 +17,10 @@ pub fn open_descriptors() -> Vec<i32> {
 pub fn stat_field(pid: u32, field: usize) -> io::Result<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let (_, rest) = stat.rsplit_once(')').ok_or(io::ErrorKind::InvalidData)?;
-    rest.split_whitespace().nth(field - 3).map(Into::into).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    rest.split_whitespace()
+        .nth(field - 3)
+        .map(Into::into)
+        .ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
 /// The state letter of a process; none if there is no such process.
@@ -32,9 +35,35 @@ pub fn comm(pid: u32) -> String {
 
 /// Processes whose parent is `pid` and that have ended without being reaped.
 pub fn zombies_of(pid: u32) -> Vec<u32> {
-    let all = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let all = fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     all.filter(|child: &u32| {
-        stat_field(*child, 4).is_ok_and(|parent| parent == pid.to_string()) && state(*child) == Some('Z')
+        stat_field(*child, 4).is_ok_and(|parent| parent == pid.to_string())
+            && state(*child) == Some('Z')
     })
     .collect()
+}
+
+/// The processes whose parent is `pid` and that have not ended.
+pub fn children_of(pid: u32) -> Vec<u32> {
+    let all = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    all.filter(|child: &u32| {
+        stat_field(*child, 4).is_ok_and(|parent| parent == pid.to_string())
+            && !matches!(state(*child), None | Some('Z' | 'X'))
+    })
+    .collect()
+}
+
+/// The fork servers that this process has started and that have not ended.
+///
+/// A child of the server is called as the server is until it has become what it is to be: look when those have said so.
+pub fn fork_servers() -> Vec<u32> {
+    children_of(std::process::id()).into_iter().filter(|child| comm(*child) == "ForkServer").collect()
+}
+
+/// What a descriptor of this process leads to, such as `socket:[4711]` or a path; none if it is not open.
+pub fn link(number: i32) -> Option<String> {
+    let link = fs::read_link(format!("/proc/self/fd/{number}")).ok()?;
+    Some(link.to_string_lossy().into_owned())
 }

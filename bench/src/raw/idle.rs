@@ -32,7 +32,7 @@ pub(crate) fn spawned_idle_memory() -> io::Result<Memory> {
 }
 
 /// Tells that this child is as large as it will be, and sleeps until it is killed.
-pub(super) fn say_ready_and_wait(ready: RawFd) -> ! {
+pub(crate) fn say_ready_and_wait(ready: RawFd) -> ! {
     // SAFETY: The parent left the descriptor open, and nothing in this process closes it.
     write_byte(unsafe { BorrowedFd::borrow_raw(ready) });
     loop {

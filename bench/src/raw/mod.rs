@@ -9,7 +9,7 @@ mod server;
 
 pub(crate) use exec::Image;
 pub(crate) use fork::fork_and_wait;
-pub(crate) use idle::{forked_idle_memory, spawned_idle_memory};
+pub(crate) use idle::{forked_idle_memory, say_ready_and_wait, spawned_idle_memory};
 pub(crate) use server::Server;
 
 use std::{

@@ -72,45 +72,79 @@ fn callbacks() -> Option<&'static Vec<fn()>> {
 /// What the parent had is left alone in the child, not even dropped: another thread may have been changing it.
 pub struct ForkLocal<T: 'static> {
     // Invariant: null or a leaked box, which is never changed except through `T`'s own interior.
-    slot: AtomicPtr<(u32, T)>,
-    make: fn() -> T,
+    slot: AtomicPtr<Slot<T>>,
+    make: fn(Option<&T>) -> T,
 }
 
+/// A value, and the generation of the process that it belongs to.
+struct Slot<T> {
+    born: u32,
+    value: T,
+}
+
+/// A value made before a fork, for the child of that fork, which then need not allocate.
+pub struct Prepared<T>(Box<Slot<T>>);
+
 impl<T: Send + Sync> ForkLocal<T> {
-    /// Makes an empty slot; `make` fills it when it is first asked for in a process.
+    /// Makes an empty slot; `make` fills it when it is first asked for in a process, and may look at what the process
+    /// that this one was forked from had.
     #[must_use]
-    pub const fn new(make: fn() -> T) -> Self {
+    pub const fn new(make: fn(Option<&T>) -> T) -> Self {
         Self { slot: AtomicPtr::new(ptr::null_mut()), make }
     }
 
     /// The value of this process.
     pub fn get(&self) -> &'static T {
-        let generation = GENERATION.load(Ordering::Acquire);
-        let found = self.slot.load(Ordering::Acquire);
-        // SAFETY: By the invariant of `slot`.
-        match unsafe { found.as_ref() } {
-            Some((born, value)) if *born == generation => value,
-            _ => self.renew(found, generation),
+        match self.get_if_made() {
+            Some(value) => value,
+            None => self.renew(),
         }
     }
 
-    #[cold]
-    fn renew(&self, mut found: *mut (u32, T), generation: u32) -> &'static T {
+    /// The value of this process, if it was asked for before.
+    pub fn get_if_made(&self) -> Option<&'static T> {
+        let slot = self.slot(self.slot.load(Ordering::Acquire))?;
+        (slot.born == GENERATION.load(Ordering::Acquire)).then_some(&slot.value)
+    }
+
+    /// Makes a value for a child that is about to be forked.
+    #[must_use]
+    pub fn prepare(&self, value: T) -> Prepared<T> {
         watch();
-        let fresh = Box::into_raw(Box::new((generation, (self.make)())));
+        Prepared(Box::new(Slot { born: GENERATION.load(Ordering::Acquire) + 1, value }))
+    }
+
+    /// In the child: takes over what was prepared for it.
+    pub fn adopt(&self, prepared: Prepared<T>) {
+        self.slot.store(Box::into_raw(prepared.0), Ordering::Release);
+    }
+
+    fn slot(&self, pointer: *mut Slot<T>) -> Option<&'static Slot<T>> {
+        // SAFETY: By the invariant of `slot`.
+        unsafe { pointer.as_ref() }
+    }
+
+    #[cold]
+    fn renew(&self) -> &'static T {
+        watch();
+        let generation = GENERATION.load(Ordering::Acquire);
+        let mut found = self.slot.load(Ordering::Acquire);
+        let inherited = self.slot(found).map(|slot| &slot.value);
+        let fresh =
+            Box::into_raw(Box::new(Slot { born: generation, value: (self.make)(inherited) }));
         loop {
             match self.slot.compare_exchange(found, fresh, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => found = fresh,
                 Err(other) => found = other,
             }
-            // SAFETY: By the invariant of `slot`; not null, because it never becomes null again.
-            let (born, value) = unsafe { &*found };
-            if *born == generation {
+            if let Some(slot) = self.slot(found)
+                && slot.born == generation
+            {
                 if found != fresh {
                     // SAFETY: Ours was not published, so nobody else has seen it.
                     drop(unsafe { Box::from_raw(fresh) });
                 }
-                return value;
+                return &slot.value;
             }
         }
     }
@@ -122,13 +156,24 @@ impl<T> fmt::Debug for ForkLocal<T> {
     }
 }
 
+impl<T> fmt::Debug for Prepared<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prepared").finish_non_exhaustive()
+    }
+}
+
+/// How many forks lie between the start of the family and this process.
+pub(crate) fn generation() -> u32 {
+    GENERATION.load(Ordering::Acquire)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn one_value_for_all_threads() {
-        static SLOT: ForkLocal<Mutex<u32>> = ForkLocal::new(|| Mutex::new(0));
+        static SLOT: ForkLocal<Mutex<u32>> = ForkLocal::new(|_| Mutex::new(0));
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| *SLOT.get().lock().unwrap() += 1);

@@ -20,10 +20,13 @@ use std::{
 
 use multiproc_sys::{
     fork,
-    primitive::{AtomicBool, AtomicU64, Ordering},
+    primitive::{AtomicBool, AtomicU32, AtomicU64, Ordering},
 };
 
-use crate::{after_fork::ForkLocal, logging};
+use crate::{
+    after_fork::{self, ForkLocal},
+    logging,
+};
 
 type Callback = Box<dyn FnOnce() + Send>;
 
@@ -33,13 +36,11 @@ type Key = (Option<i32>, u64);
 struct Finalizers {
     waiting: Mutex<BTreeMap<Key, Callback>>,
     number: AtomicU64,
-    left: AtomicBool,
 }
 
-static FINALIZERS: ForkLocal<Finalizers> = ForkLocal::new(|| Finalizers {
+static FINALIZERS: ForkLocal<Finalizers> = ForkLocal::new(|_| Finalizers {
     waiting: Mutex::new(BTreeMap::new()),
     number: AtomicU64::new(0),
-    left: AtomicBool::new(false),
 });
 
 /// A callback that runs once: by hand, when the finalizer is dropped, or at the exit of the process.
@@ -149,7 +150,8 @@ fn take(key: Key) -> Option<Callback> {
 /// One that panics is reported and does not keep the others from running.
 pub fn run_finalizers(least: i32) {
     loop {
-        let next = FINALIZERS.get().waiting.lock().ok().and_then(|mut waiting| {
+        let Some(finalizers) = FINALIZERS.get_if_made() else { return };
+        let next = finalizers.waiting.lock().ok().and_then(|mut waiting| {
             let key = *waiting.range((Some(least), 0)..).next_back()?.0;
             waiting.remove(&key)
         });
@@ -182,9 +184,14 @@ extern "C" fn handler() {
     run_exit_order();
 }
 
+/// The generation, plus one, of the process that has begun to leave.
+static LEFT: AtomicU32 = AtomicU32::new(0);
+
 /// Runs the order of leaving, once in a process.
 pub fn run_exit_order() {
-    if FINALIZERS.get().left.swap(true, Ordering::AcqRel) {
+    // Generations count from 0.
+    let this = after_fork::generation() + 1;
+    if LEFT.swap(this, Ordering::AcqRel) == this {
         return;
     }
     logging::info(format_args!("process shutting down"));

@@ -4,14 +4,17 @@
 //! made from its parent's and handed over before anything else runs in it.
 
 use std::{
+    ffi::CStr,
     fmt,
-    sync::{Arc, OnceLock},
+    sync::{Arc, PoisonError, RwLock},
 };
 
-use arc_swap::ArcSwap;
 use serde::{Deserialize, Serialize};
 
-use crate::logging::LogSettings;
+use crate::{
+    after_fork::{ForkLocal, Prepared},
+    logging::{self, LogSettings},
+};
 
 /// The record of one process. Read it with [`record`], change it with [`update`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -105,43 +108,89 @@ impl Record {
     }
 }
 
-// Readers take no lock, so a fork in another thread's child finds the record usable.
-fn slot() -> &'static ArcSwap<Record> {
-    static RECORD: OnceLock<ArcSwap<Record>> = OnceLock::new();
-    RECORD.get_or_init(|| ArcSwap::from_pointee(Record::first()))
-}
+/// The child of a fork that is not ours inherits the record; only if another thread was changing it at that very moment
+/// does the child begin as a first process.
+static RECORD: ForkLocal<RwLock<Arc<Record>>> = ForkLocal::new(|inherited| {
+    let inherited =
+        inherited.and_then(|record| record.try_read().ok().map(|record| record.clone()));
+    RwLock::new(inherited.unwrap_or_else(|| Arc::new(Record::first())))
+});
 
 /// The record of this process.
 #[must_use]
 pub fn record() -> Arc<Record> {
-    slot().load_full()
+    RECORD.get().read().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// Changes the record of this process.
-pub fn update(change: impl Fn(&mut Record)) {
-    slot().rcu(|record| {
-        let mut record = Record::clone(record);
-        change(&mut record);
-        record
-    });
+pub fn update(change: impl FnOnce(&mut Record)) {
+    let mut record = RECORD.get().write().unwrap_or_else(PoisonError::into_inner);
+    change(Arc::make_mut(&mut record));
+    logging::apply(record.log);
 }
 
 /// Makes `record` this process's: the first thing that a new process does.
 pub fn install(record: Record) {
     set_os_name(&record.name);
-    slot().store(Arc::new(record));
+    logging::apply(record.log);
+    *RECORD.get().write().unwrap_or_else(PoisonError::into_inner) = Arc::new(record);
+}
+
+/// A record made before a fork, for the child of that fork.
+///
+/// In a fresh copy of a process every page that is written to has to be copied first, so the child allocates nothing.
+#[derive(Debug)]
+pub struct PreparedRecord {
+    record: Prepared<RwLock<Arc<Record>>>,
+    os_name: OsName,
+    log: LogSettings,
+}
+
+/// Prepares the record of a child that is about to be forked.
+#[must_use]
+pub fn prepare(record: Record) -> PreparedRecord {
+    let (os_name, log) = (OsName::of(&record.name), record.log);
+    PreparedRecord { record: RECORD.prepare(RwLock::new(Arc::new(record))), os_name, log }
+}
+
+impl PreparedRecord {
+    /// In the child: makes the record this process's.
+    pub fn adopt(self) {
+        self.os_name.set();
+        logging::apply(self.log);
+        RECORD.adopt(self.record);
+    }
 }
 
 /// Gives this process's main thread, which `ps` and `top` show, as much of `name` as the kernel keeps: 15 bytes.
 pub fn set_os_name(name: &str) {
-    if let Ok(name) = std::ffi::CString::new(short_name(name)) {
-        let _ = rustix::thread::set_name(&name);
+    OsName::of(name).set();
+}
+
+/// Bytes of a name that the kernel keeps, the zero at the end included.
+const OS_NAME: usize = 16;
+
+#[derive(Debug)]
+struct OsName([u8; OS_NAME]);
+
+impl OsName {
+    fn of(name: &str) -> Self {
+        let mut bytes = [0; OS_NAME];
+        let short = short_name(name);
+        bytes[..short.len()].copy_from_slice(short.as_bytes());
+        Self(bytes)
+    }
+
+    fn set(&self) {
+        if let Ok(name) = CStr::from_bytes_until_nul(&self.0) {
+            let _ = rustix::thread::set_name(name);
+        }
     }
 }
 
 /// Shortens a name so that its number stays: first the word `Process` goes, then the middle.
 fn short_name(name: &str) -> String {
-    const KEPT: usize = 15;
+    const KEPT: usize = OS_NAME - 1;
     if name.len() <= KEPT {
         return name.into();
     }

@@ -31,7 +31,7 @@ static WRITE: AtomicI32 = AtomicI32::new(NONE);
 static PARENT: AtomicI32 = AtomicI32::new(NONE);
 
 /// Keeps two threads from making the pipe twice.
-static MAKING: ForkLocal<Mutex<()>> = ForkLocal::new(|| Mutex::new(()));
+static MAKING: ForkLocal<Mutex<()>> = ForkLocal::new(|_| Mutex::new(()));
 
 /// A copy of the read end of our pipe, to be given to a child.
 ///

@@ -6,6 +6,7 @@
 
 use std::{fmt, io::Write};
 
+use multiproc_sys::primitive::{AtomicU32, Ordering};
 use serde::{Deserialize, Serialize};
 
 use crate::family;
@@ -137,10 +138,19 @@ fn log(level: Level, message: fmt::Arguments<'_>) {
         Level::SubWarning | Level::Warning => tracing::warn!(target: "multiproc", "{message}"),
         Level::Error => tracing::error!(target: "multiproc", "{message}"),
     }
-    let record = family::record();
-    if record.log.stderr && level >= record.log.level.unwrap_or(Level::Warning) {
-        let line = format!("[{level}/{}] {message}\n", record.name);
+    if level as u32 >= THRESHOLD.load(Ordering::Relaxed) {
+        let line = format!("[{level}/{}] {message}\n", family::record().name);
         // One write, so that lines of several processes do not mix; a closed standard error is nobody's fault.
         let _ = std::io::stderr().write_all(line.as_bytes());
     }
+}
+
+/// The least level of which a line goes to standard error; beyond all levels where none does. A copy of what the family
+/// record says, so that what is not logged costs next to nothing.
+static THRESHOLD: AtomicU32 = AtomicU32::new(u32::MAX);
+
+/// Takes over the settings of the family record.
+pub(crate) fn apply(settings: LogSettings) {
+    let least = settings.level.unwrap_or(Level::Warning) as u32;
+    THRESHOLD.store(if settings.stderr { least } else { u32::MAX }, Ordering::Relaxed);
 }

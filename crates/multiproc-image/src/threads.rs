@@ -10,7 +10,7 @@ use multiproc_sys::threads;
 
 use crate::after_fork::ForkLocal;
 
-static OURS: ForkLocal<Mutex<Vec<i32>>> = ForkLocal::new(|| Mutex::new(Vec::new()));
+static OURS: ForkLocal<Mutex<Vec<i32>>> = ForkLocal::new(|_| Mutex::new(Vec::new()));
 
 /// Starts a thread of the library's own.
 ///

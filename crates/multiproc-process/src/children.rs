@@ -19,7 +19,7 @@ struct Entry {
     handles: Weak<Shared>,
 }
 
-static CHILDREN: ForkLocal<Mutex<Vec<Entry>>> = ForkLocal::new(|| Mutex::new(Vec::new()));
+static CHILDREN: ForkLocal<Mutex<Vec<Entry>>> = ForkLocal::new(|_| Mutex::new(Vec::new()));
 
 /// How long a daemonic child that was terminated at exit may take before it is killed.
 const GRACE: Duration = Duration::from_secs(1);
@@ -82,11 +82,14 @@ pub(crate) fn forget(child: &Inner) {
 
 /// At exit: terminates the daemonic children and waits for the others.
 fn end_all() {
-    let children: Vec<_> = CHILDREN
-        .get()
+    let Some(table) = CHILDREN.get_if_made() else { return };
+    let children: Vec<_> = table
         .lock()
         .map(|children| children.iter().map(|entry| entry.child.clone()).collect())
         .unwrap_or_default();
+    if children.is_empty() {
+        return;
+    }
     let (daemons, others): (Vec<_>, Vec<_>) = children
         .into_iter()
         .filter(|child| !child.has_ended())

@@ -12,7 +12,7 @@ use multiproc_sys::primitive::{AtomicU32, Ordering};
 use crate::ParentProcess;
 
 /// How many processes this one has made, started or not.
-static MADE: ForkLocal<AtomicU32> = ForkLocal::new(|| AtomicU32::new(0));
+static MADE: ForkLocal<AtomicU32> = ForkLocal::new(|_| AtomicU32::new(0));
 
 /// The number of the process that is being made.
 pub(crate) fn next_number() -> u32 {

@@ -8,11 +8,13 @@ use std::{
     any::Any,
     backtrace::Backtrace,
     cell::RefCell,
+    mem::ManuallyDrop,
     panic::{self, AssertUnwindSafe, PanicHookInfo, catch_unwind},
-    sync::Mutex,
+    sync::OnceLock,
 };
 
-use multiproc_image::{after_fork::ForkLocal, family};
+use multiproc_image::family;
+use multiproc_sys::primitive::{AtomicBool, Ordering};
 
 use crate::PanicReport;
 
@@ -20,8 +22,9 @@ use crate::PanicReport;
 pub type LastWords = fn(&PanicReport);
 
 thread_local! {
-    /// Some while a `catch` is on this thread's stack.
-    static WATCHED: RefCell<Option<Watch>> = const { RefCell::new(None) };
+    /// Some while a `catch` is on this thread's stack, and none when the thread ends: so it needs no destructor, whose
+    /// registration would cost a forked child more pages than all the rest of `catch`.
+    static WATCHED: RefCell<ManuallyDrop<Option<Watch>>> = const { RefCell::new(ManuallyDrop::new(None)) };
 }
 
 struct Watch {
@@ -39,9 +42,9 @@ struct Watch {
 /// The report of the panic.
 pub fn catch<T>(function: impl FnOnce() -> T, last_words: LastWords) -> Result<T, PanicReport> {
     watch_panics();
-    let outer = WATCHED.replace(Some(Watch { last_words, seen: None }));
+    let outer = WATCHED.replace(ManuallyDrop::new(Some(Watch { last_words, seen: None })));
     let result = catch_unwind(AssertUnwindSafe(function));
-    let watch = WATCHED.replace(outer);
+    let watch = ManuallyDrop::into_inner(WATCHED.replace(outer));
     result.map_err(|payload| {
         let message = message_of(payload.as_ref());
         match watch.and_then(|watch| watch.seen) {
@@ -52,23 +55,27 @@ pub fn catch<T>(function: impl FnOnce() -> T, last_words: LastWords) -> Result<T
     })
 }
 
-/// Sets the hook, once in a process: the child of a fork has it already, but perhaps another one above it.
+type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Send + Sync>;
+
+/// Sets the hook, unless this process, or the one that it was forked from, has done so.
 fn watch_panics() {
-    static SET: ForkLocal<Mutex<bool>> = ForkLocal::new(|| Mutex::new(false));
-    let Ok(mut set) = SET.get().lock() else { return };
-    if !*set {
-        *set = true;
-        let previous = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            let report = observe(info);
-            previous(info);
-            if let Some((report, last_words)) = report
-                && cfg!(panic = "abort")
-            {
-                last_words(&report);
-            }
-        }));
+    static SET: AtomicBool = AtomicBool::new(false);
+    static PREVIOUS: OnceLock<Hook> = OnceLock::new();
+    if SET.swap(true, Ordering::AcqRel) {
+        return;
     }
+    let _ = PREVIOUS.set(panic::take_hook());
+    panic::set_hook(Box::new(|info| {
+        let report = observe(info);
+        if let Some(previous) = PREVIOUS.get() {
+            previous(info);
+        }
+        if let Some((report, last_words)) = report
+            && cfg!(panic = "abort")
+        {
+            last_words(&report);
+        }
+    }));
 }
 
 /// Writes down what is known of a panic, and prints whose it is.
@@ -81,7 +88,7 @@ fn observe(info: &PanicHookInfo<'_>) -> Option<(PanicReport, LastWords)> {
     };
     crate::run::print_header(&family::record().name);
     WATCHED.with_borrow_mut(|watch| {
-        if let Some(watch) = watch {
+        if let Some(watch) = watch.as_mut() {
             watch.seen = Some(report.clone());
         }
     });

@@ -20,7 +20,7 @@ struct Reaper {
     wake: Option<OwnedFd>,
 }
 
-static REAPER: ForkLocal<Mutex<Reaper>> = ForkLocal::new(|| Mutex::new(Reaper::default()));
+static REAPER: ForkLocal<Mutex<Reaper>> = ForkLocal::new(|_| Mutex::new(Reaper::default()));
 
 /// Takes over a child that nobody else has a handle to.
 pub(crate) fn adopt(child: Arc<Inner>) {

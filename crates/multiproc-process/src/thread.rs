@@ -18,7 +18,7 @@ struct Threads {
 }
 
 static THREADS: ForkLocal<Threads> =
-    ForkLocal::new(|| Threads { running: Mutex::new(Vec::new()), armed: AtomicBool::new(false) });
+    ForkLocal::new(|_| Threads { running: Mutex::new(Vec::new()), armed: AtomicBool::new(false) });
 
 /// Starts a thread that this process waits for before it exits.
 ///
@@ -53,7 +53,10 @@ pub fn spawn(body: impl FnOnce() + Send + 'static) -> io::Result<()> {
 /// Waits for all threads started here, those started meanwhile included.
 pub(crate) fn join_all() {
     loop {
-        let next = THREADS.get().running.lock().ok().and_then(|mut running| running.pop());
+        let threads = THREADS.get_if_made();
+        let next = threads
+            .and_then(|threads| threads.running.lock().ok())
+            .and_then(|mut running| running.pop());
         match next {
             // One that panicked has said so.
             Some(thread) => drop(thread.join()),

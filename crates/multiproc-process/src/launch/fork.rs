@@ -6,7 +6,7 @@ use std::{io::Write, os::fd::OwnedFd};
 
 use multiproc_image::{
     StartError, exit,
-    family::{self, Record},
+    family::{self, PreparedRecord, Record},
     lifeline, threads,
 };
 use multiproc_sys::{descriptors, fork::Forked, packet, pidfd};
@@ -27,6 +27,8 @@ pub(super) fn launch(
     let (ours, theirs) = packet::pair().map_err(StartError::os("make a socket pair"))?;
     let line = lifeline::for_child().map_err(StartError::os("make the lifeline of a child"))?;
     let (sentinel, shown) = sentinel_pipe()?.unzip();
+    let daemon = record.daemon;
+    let record = family::prepare(record);
     // What is buffered would be written by both. A standard output that cannot be written to is not our concern.
     let _ = std::io::stdout().flush();
 
@@ -35,7 +37,7 @@ pub(super) fn launch(
     match unsafe { multiproc_sys::fork::fork() }.map_err(StartError::os("fork"))? {
         Forked::Child => {
             drop((ours, sentinel));
-            begin(record, line, theirs, shown, target)
+            begin(record, daemon, line, theirs, shown, target)
         }
         Forked::Parent(pid, _) => {
             // First, so that there is room for the pidfd even where descriptors have run out.
@@ -51,15 +53,15 @@ pub(super) fn launch(
 
 /// The child's side.
 fn begin(
-    record: Record,
+    record: PreparedRecord,
+    daemon: bool,
     line: OwnedFd,
     socket: OwnedFd,
     shown: Option<OwnedFd>,
     target: Box<dyn Target>,
 ) -> ! {
     exit::set_forked();
-    let daemon = record.daemon;
-    family::install(record);
+    record.adopt();
     held::SOCKET.keep(socket);
     if let Some(shown) = shown {
         held::SENTINEL.keep(shown);

@@ -59,7 +59,7 @@ pub(crate) struct Way {
 }
 
 /// Held while a child comes to life, so that no fork copies the descriptors meant for another child.
-static STARTING: ForkLocal<Mutex<()>> = ForkLocal::new(|| Mutex::new(()));
+static STARTING: ForkLocal<Mutex<()>> = ForkLocal::new(|_| Mutex::new(()));
 
 /// Brings a child to life that runs `target`, which is dropped here by then.
 pub(crate) fn launch(
