@@ -4,11 +4,11 @@
 //! made from its parent's and handed over before anything else runs in it.
 
 use std::{
-    ffi::CStr,
     fmt,
     sync::{Arc, PoisonError, RwLock},
 };
 
+use multiproc_sys::threads;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -167,30 +167,25 @@ pub fn set_os_name(name: &str) {
     OsName::of(name).set();
 }
 
-/// Bytes of a name that the kernel keeps, the zero at the end included.
-const OS_NAME: usize = 16;
-
 #[derive(Debug)]
-struct OsName([u8; OS_NAME]);
+struct OsName([u8; threads::NAME]);
 
 impl OsName {
     fn of(name: &str) -> Self {
-        let mut bytes = [0; OS_NAME];
+        let mut bytes = [0; threads::NAME];
         let short = short_name(name);
         bytes[..short.len()].copy_from_slice(short.as_bytes());
         Self(bytes)
     }
 
     fn set(&self) {
-        if let Ok(name) = CStr::from_bytes_until_nul(&self.0) {
-            let _ = rustix::thread::set_name(name);
-        }
+        threads::set_name(&self.0);
     }
 }
 
 /// Shortens a name so that its number stays: first the word `Process` goes, then the middle.
 fn short_name(name: &str) -> String {
-    const KEPT: usize = OS_NAME - 1;
+    const KEPT: usize = threads::NAME - 1;
     if name.len() <= KEPT {
         return name.into();
     }

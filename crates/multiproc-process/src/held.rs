@@ -24,10 +24,15 @@ pub(crate) static SOCKET: Held = Held(AtomicI32::new(NONE));
 /// Where there are no pidfds: a pipe whose other end shows that this process lives.
 pub(crate) static SENTINEL: Held = Held(AtomicI32::new(NONE));
 
+/// Sees to it that forks are noticed; done before one, so that the child need not.
+pub(crate) fn prepare() {
+    after_fork::register(close_all);
+}
+
 impl Held {
     /// Keeps `fd` until the process ends; what was there is closed.
     pub(crate) fn keep(&self, fd: OwnedFd) {
-        after_fork::register(close_all);
+        prepare();
         drop(self.swap(fd.into_raw_fd()));
     }
 

@@ -5,24 +5,26 @@
 
 #![expect(unsafe_code, reason = "umask, limits, nice and signal mask by way of libc")]
 
-use std::{fs, io, mem::MaybeUninit};
+use std::{io, mem::MaybeUninit};
 
-use rustix::process::Pid;
+use rustix::{
+    fs::{Mode, OFlags, open},
+    process::Pid,
+};
 
 /// Number of resources that have a limit on Linux.
 const RESOURCES: usize = 16;
-/// Bytes of the affinity mask: room for 8192 cores.
+/// Most bytes of the affinity mask: room for 8192 cores.
 const CORES: usize = 1024;
 
-/// The inherited attributes of a process, as one block of bytes that is sent as it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The inherited attributes of a process.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attributes {
     umask: u32,
     nice: i32,
     signal_mask: u64,
     limits: [(u64, u64); RESOURCES],
-    affinity_length: usize,
-    affinity: [u8; CORES],
+    affinity: Vec<u8>,
 }
 
 impl Attributes {
@@ -36,16 +38,8 @@ impl Attributes {
         for (resource, limit) in limits.iter_mut().enumerate() {
             *limit = get_limit(resource);
         }
-        let mut affinity = [0; CORES];
-        let affinity_length = get_affinity(&mut affinity);
-        Ok(Self {
-            umask: umask()?,
-            nice: nice(),
-            signal_mask: signal_mask(),
-            limits,
-            affinity_length,
-            affinity,
-        })
+        let affinity = affinity();
+        Ok(Self { umask: umask()?, nice: nice(), signal_mask: signal_mask(), limits, affinity })
     }
 
     /// Makes them those of this process, touching only what differs from `now`.
@@ -61,10 +55,10 @@ impl Attributes {
             }
         };
         if self.umask != now.umask {
-            rustix::process::umask(rustix::fs::Mode::from_raw_mode(self.umask));
+            rustix::process::umask(Mode::from_raw_mode(self.umask));
         }
-        if self.affinity[..self.affinity_length] != now.affinity[..now.affinity_length] {
-            note(set_affinity(&self.affinity[..self.affinity_length]));
+        if self.affinity != now.affinity {
+            note(set_affinity(&self.affinity));
         }
         for (resource, (wanted, is)) in self.limits.iter().zip(&now.limits).enumerate() {
             if wanted != is {
@@ -89,8 +83,8 @@ impl Attributes {
             bytes.extend(soft.to_le_bytes());
             bytes.extend(hard.to_le_bytes());
         }
-        bytes.extend((self.affinity_length as u32).to_le_bytes());
-        bytes.extend(&self.affinity[..self.affinity_length]);
+        bytes.extend((self.affinity.len() as u32).to_le_bytes());
+        bytes.extend(&self.affinity);
     }
 
     /// Takes from the front of `bytes` what [`encode`](Self::encode) wrote; none if it is not that.
@@ -103,12 +97,10 @@ impl Attributes {
         for limit in &mut limits {
             *limit = (u64::from_le_bytes(*take(bytes)?), u64::from_le_bytes(*take(bytes)?));
         }
-        let affinity_length = u32::from_le_bytes(*take(bytes)?) as usize;
-        let mut affinity = [0; CORES];
-        let (mask, rest) = bytes.split_at_checked(affinity_length)?;
-        affinity.get_mut(..affinity_length)?.copy_from_slice(mask);
+        let length = u32::from_le_bytes(*take(bytes)?) as usize;
+        let (affinity, rest) = bytes.split_at_checked(length)?;
         *bytes = rest;
-        Some(Self { umask, nice, signal_mask, limits, affinity_length, affinity })
+        Some(Self { umask, nice, signal_mask, limits, affinity: affinity.to_vec() })
     }
 }
 
@@ -119,11 +111,14 @@ fn take<'a, const N: usize>(bytes: &mut &'a [u8]) -> Option<&'a [u8; N]> {
 }
 
 /// The file mode mask. `umask(2)` can only be asked by changing it, for all threads at once, so the kernel's own table
-/// is read.
+/// is read, of which it is the second line.
 fn umask() -> io::Result<u32> {
-    let status = fs::read_to_string("/proc/thread-self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("Umask:"));
-    line.and_then(|mask| u32::from_str_radix(mask.trim(), 8).ok()).ok_or_else(|| {
+    let file = open(c"/proc/thread-self/status", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut start = [0; 128];
+    let read = rustix::io::read(&file, &mut start)?;
+    let text = String::from_utf8_lossy(&start[..read]);
+    let mask = text.lines().find_map(|line| line.strip_prefix("Umask:"));
+    mask.and_then(|mask| u32::from_str_radix(mask.trim(), 8).ok()).ok_or_else(|| {
         io::Error::new(io::ErrorKind::InvalidData, "no umask in /proc/thread-self/status")
     })
 }
@@ -181,11 +176,12 @@ fn set_limit(resource: usize, (soft, hard): (u64, u64)) -> io::Result<()> {
     }
 }
 
-/// Reads the affinity mask of the calling thread and returns its length; 0 where the kernel does not tell.
-fn get_affinity(mask: &mut [u8; CORES]) -> usize {
+/// The affinity mask of the calling thread; empty where the kernel does not tell.
+fn affinity() -> Vec<u8> {
+    let mut mask = [0u8; CORES];
     // SAFETY: The kernel writes at most `CORES` bytes.
     let length = unsafe { libc::syscall(libc::SYS_sched_getaffinity, 0, CORES, mask.as_mut_ptr()) };
-    usize::try_from(length).unwrap_or(0)
+    mask[..usize::try_from(length).unwrap_or(0)].to_vec()
 }
 
 fn set_affinity(mask: &[u8]) -> io::Result<()> {

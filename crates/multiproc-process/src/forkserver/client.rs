@@ -160,7 +160,7 @@ fn ask(way: &Way, record: Record, target: &dyn Target) -> Result<Option<Launched
     let (ours, theirs) = packet::pair().map_err(StartError::os("make a socket pair"))?;
     let (pipe, shown) = sentinel_pipe()?.unzip();
     let packed = pack(record, target, shown)?;
-    let (bytes, fds) = Request::here(theirs, packed)?.encode();
+    let Request { bytes, fds } = Request::here(theirs, packed)?;
     let borrowed: Vec<BorrowedFd<'_>> = fds.iter().map(AsFd::as_fd).collect();
     match packet::send(way.requests.as_fd(), &bytes, &borrowed) {
         Err(err)

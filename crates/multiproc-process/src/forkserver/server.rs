@@ -11,7 +11,7 @@ use std::{
 
 use multiproc_image::{Boot, after_fork, boot, exit, logging, threads};
 use multiproc_sys::{
-    attributes::Attributes,
+    attributes::{set_signal_mask, signal_mask},
     descriptors,
     fork::{Forked, fork, fork_sibling},
     packet,
@@ -23,7 +23,7 @@ use rustix::process::{Pid, WaitOptions, waitpid};
 
 use super::{
     preload::{OnPreloadError, Preload},
-    request::Request,
+    request::{Received, Surroundings},
 };
 use crate::report::Report;
 
@@ -88,23 +88,19 @@ struct Server {
     signals: ChildSignals,
     interrupt: Disposition,
     /// What a child has before it takes on the requester's.
-    attributes: Attributes,
+    surroundings: Surroundings,
+    /// The signals that are blocked in it by then.
+    signal_mask: u64,
     /// The children that are ours, and where to tell how each ends.
     children: HashMap<Pid, OwnedFd>,
 }
 
 impl Server {
     fn new(requests: OwnedFd, starter: OwnedFd, interrupt: Disposition) -> io::Result<Self> {
+        let (surroundings, signal_mask) = (Surroundings::here()?, signal_mask());
         let signals = ChildSignals::open()?;
-        let attributes = Attributes::current()?;
-        Ok(Self {
-            requests,
-            starter: Some(starter),
-            signals,
-            interrupt,
-            attributes,
-            children: HashMap::new(),
-        })
+        let (starter, children) = (Some(starter), HashMap::new());
+        Ok(Self { requests, starter, signals, interrupt, surroundings, signal_mask, children })
     }
 
     /// Serves until nobody is left who could ask and no child of ours is left to be told of.
@@ -128,7 +124,7 @@ impl Server {
             }
             if !is_over && ready.contains(&requests) {
                 match packet::try_recv(self.requests.as_fd(), &mut bytes, &mut fds) {
-                    Ok(true) => match Request::decode(&bytes, std::mem::take(&mut fds)) {
+                    Ok(true) => match Received::decode(&bytes, std::mem::take(&mut fds)) {
                         Some(request) => self = self.serve(request),
                         None => logging::error(format_args!(
                             "fork server got a message that is no request"
@@ -158,7 +154,7 @@ impl Server {
     }
 
     /// Forks. Takes the server and gives it back, because in the child there must be none.
-    fn serve(mut self, request: Request) -> Self {
+    fn serve(mut self, request: Received<'_>) -> Self {
         match make_process(request.pid) {
             Ok((Forked::Child, is_ours)) => self.become_child(request, is_ours),
             Ok((Forked::Parent(pid, pidfd), is_ours)) => {
@@ -182,11 +178,12 @@ impl Server {
     }
 
     /// In the child: takes on the requester's surroundings and becomes what was asked for.
-    fn become_child(self, request: Request, is_ours: bool) -> ! {
-        let Self { interrupt, attributes, .. } = self;
+    fn become_child(self, request: Received<'_>, is_ours: bool) -> ! {
+        let Self { interrupt, surroundings, signal_mask, .. } = self;
         exit::set_forked();
         interrupt.restore();
-        let entered = request.enter(&attributes).and_then(|()| descriptors::stdin_from_null());
+        set_signal_mask(signal_mask);
+        let entered = request.enter(&surroundings).and_then(|()| descriptors::stdin_from_null());
         let pid = rustix::process::getpid();
         let pidfd = if is_ours { None } else { multiproc_sys::pidfd::open(pid).ok().flatten() };
         Report::Started { pid: pid.as_raw_nonzero().get(), pidfd, is_ours }
@@ -196,8 +193,8 @@ impl Server {
             Report::Refused(why).send(request.socket.as_fd());
             exit::leave(1)
         }
-        let Request { socket, packed, .. } = request;
-        boot::run(&packed.bytes, packed.fds, socket)
+        let Received { socket, packed, fds, .. } = request;
+        boot::run(packed, fds, socket)
     }
 
     /// Reaps the children that are ours and tells how each has ended.

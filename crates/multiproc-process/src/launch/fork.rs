@@ -28,6 +28,7 @@ pub(super) fn launch(
     let line = lifeline::for_child().map_err(StartError::os("make the lifeline of a child"))?;
     let (sentinel, shown) = sentinel_pipe()?.unzip();
     let daemon = record.daemon;
+    held::prepare();
     let record = family::prepare(record);
     // What is buffered would be written by both. A standard output that cannot be written to is not our concern.
     let _ = std::io::stdout().flush();
