@@ -5,8 +5,13 @@
 pub mod watchdog;
 pub mod methods;
 pub mod procfs;
+pub mod held;
+pub mod random;
+pub mod refusal;
+pub mod ledger;
 pub mod scratch;
 
+pub use held::{context_named, held, held_by, in_child, name_of};
 pub use methods::{alone, contexts};
 pub use scratch::Scratch;
 pub use watchdog::watched;

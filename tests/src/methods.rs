@@ -60,12 +60,13 @@ pub fn alone<F>(test: F) -> TestResult
 where
     F: Function<(), Output = Result<(), Failure>>,
 {
-    // Started by way of a first function, which restores what a child inherits from us.
-    let process = Context::spawn().process().name("Alone").start(multiproc::partial(run::<F>, test.into_state()), ())?;
+    let begin = multiproc::partial(forget_family::<F>, test.into_state());
+    let process = Context::spawn().process().name("Alone").start(begin, ())?;
     Ok(process.result()??)
 }
 
-fn run<F>(state: F::State) -> Result<(), Failure>
+/// Undoes what a child inherits from the process that the tests run in.
+fn forget_family<F>(state: F::State) -> Result<(), Failure>
 where
     F: Function<(), Output = Result<(), Failure>>,
 {

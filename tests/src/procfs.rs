@@ -47,7 +47,9 @@ pub fn zombies_of(pid: u32) -> Vec<u32> {
 
 /// The processes whose parent is `pid` and that have not ended.
 pub fn children_of(pid: u32) -> Vec<u32> {
-    let all = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let all = fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     all.filter(|child: &u32| {
         stat_field(*child, 4).is_ok_and(|parent| parent == pid.to_string())
             && !matches!(state(*child), None | Some('Z' | 'X'))
@@ -59,11 +61,32 @@ pub fn children_of(pid: u32) -> Vec<u32> {
 ///
 /// A child of the server is called as the server is until it has become what it is to be: look when those have said so.
 pub fn fork_servers() -> Vec<u32> {
-    children_of(std::process::id()).into_iter().filter(|child| comm(*child) == "ForkServer").collect()
+    children_of(std::process::id())
+        .into_iter()
+        .filter(|child| comm(*child) == "ForkServer")
+        .collect()
 }
 
 /// What a descriptor of this process leads to, such as `socket:[4711]` or a path; none if it is not open.
 pub fn link(number: i32) -> Option<String> {
     let link = fs::read_link(format!("/proc/self/fd/{number}")).ok()?;
     Some(link.to_string_lossy().into_owned())
+}
+
+/// Processes whose parent is `pid`, zombies included.
+pub fn children_and_zombies_of(pid: u32) -> Vec<u32> {
+    let all = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    all.filter(|child: &u32| stat_field(*child, 4).is_ok_and(|parent| parent == pid.to_string())).collect()
+}
+
+/// Waits until a process is gone, or is a zombie that nobody but its parent can do anything about.
+pub fn wait_until_ended(pid: u32) {
+    while state(pid).is_some_and(|state| state != 'Z') {
+        std::thread::yield_now();
+    }
+}
+
+/// How many threads this process has.
+pub fn threads() -> usize {
+    fs::read_dir("/proc/self/task").unwrap().count()
 }

@@ -4,6 +4,7 @@ use std::{
     fmt,
     marker::PhantomData,
     os::fd::{AsFd, BorrowedFd},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -70,8 +71,8 @@ pub struct Process<R> {
 }
 
 enum Stage {
-    /// Not started.
-    Initial(Box<dyn Target>),
+    /// Not started. Never locked: it makes the handle `Sync`, whatever the arguments are.
+    Initial(Mutex<Box<dyn Target>>),
     Started(Child),
     /// Was to be started, which failed.
     Failed,
@@ -110,7 +111,7 @@ impl<R> Process<R> {
             authkey: authkey.unwrap_or_else(|| record.authkey.clone()),
             context,
             number,
-            stage: Stage::Initial(Box::new(Call::<F, Args>::new(function, args))),
+            stage: Stage::Initial(Mutex::new(Box::new(Call::<F, Args>::new(function, args)))),
             result: PhantomData,
         }
     }
@@ -127,6 +128,7 @@ impl<R> Process<R> {
         let Stage::Initial(target) = std::mem::replace(&mut self.stage, Stage::Failed) else {
             unreachable!()
         };
+        let target = target.into_inner().unwrap_or_else(PoisonError::into_inner);
         let method = self.context.get_start_method();
         let mut record = family::record().child(self.number);
         record.name.clone_from(&self.name);

@@ -43,7 +43,23 @@ pub mod connection {
 }
 pub use multiproc_connection::{Connection, pipe, simplex};
 
+pub use multiproc_pool::{Imap, Pool, PoolError, TaskError};
+
+/// Pools of worker processes.
+pub mod pool {
+    pub use multiproc_pool::*;
+}
+
 /// Values as bytes, with descriptors travelling beside them.
 pub mod wire {
     pub use multiproc_wire::*;
+}
+
+/// The pages that stand beside the code, so that what they show is compiled and run.
+#[cfg(doctest)]
+pub mod _documentation {
+    #[doc = include_str!("../../../README.md")]
+    pub mod readme {}
+    #[doc = include_str!("../../../docs/guide.md")]
+    pub mod guide {}
 }

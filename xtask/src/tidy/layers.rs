@@ -77,11 +77,13 @@ pub(super) const HOUSE: [Floor; 15] = [
         layer: 3,
         may_be_unsafe: true,
         uses: &[
+            "arc-swap",
             "getrandom",
             "libc",
             "postcard",
             "rustix",
             "serde",
+            "serde_json",
             "thiserror",
             "tokio",
             "tracing",

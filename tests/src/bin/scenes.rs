@@ -1,0 +1,128 @@
+//! Small programs whose standard streams, exit or first process a test looks at: `scenes NAME START_METHOD`.
+
+use std::{
+    error::Error,
+    io::{Read, Write},
+    os::fd::AsRawFd,
+};
+
+use multiproc::{Context, Failure, Process};
+use multiproc_tests::{context_named, held, procfs};
+
+#[multiproc::main]
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let [_, name, method] = arguments.as_slice() else {
+        return Err("usage: scenes NAME START_METHOD".into());
+    };
+    let ctx = context_named(method);
+    match name.as_str() {
+        "authkey" => {
+            Ok(std::io::stdout().write_all(multiproc::current_process().authkey().as_bytes())?)
+        }
+        "panic" => tell(&ctx.process().name("the panicking one").start(panic, (7,))?),
+        "error" => tell(&ctx.process().name("the failing one").start(fail, ())?),
+        "messages" => messages(&ctx),
+        "buffered" => buffered(&ctx),
+        "input" => input(&ctx),
+        "daemon" => leave_a_daemon(&ctx),
+        "gone" => remove_program(&ctx),
+        "ctrl-c" => be_interrupted(&ctx),
+        "ctrl-c-handled" => handle_interrupt(&ctx),
+        _ => Err(format!("no scene is called {name}").into()),
+    }
+}
+
+fn tell<R>(process: &Process<R>) -> Result<(), Box<dyn Error>> {
+    process.join()?;
+    println!("exitcode {:?}", process.exitcode());
+    Ok(())
+}
+
+fn messages(ctx: &Context) -> Result<(), Box<dyn Error>> {
+    tell(&ctx.process().name("a").start(|| Err::<(), _>("ignore this".to_string()), ())?)?;
+    tell(&ctx.process().name("b").start(|| Err::<(), _>([1, 2, 3]), ())?)
+}
+
+/// Neither process ends a line, so all of it lies in buffers for a while.
+fn buffered(ctx: &Context) -> Result<(), Box<dyn Error>> {
+    print!("parent, ");
+    if ctx.get_start_method() != multiproc::StartMethod::Fork {
+        // Only a fork copies the buffer, and so only it has to empty it before.
+        std::io::stdout().flush()?;
+    }
+    ctx.start(|| print!("child, "), ())?.join()?;
+    print!("parent again");
+    Ok(())
+}
+
+fn input(ctx: &Context) -> Result<(), Box<dyn Error>> {
+    let theirs = ctx.start(read_all, ())?.result()?;
+    print!("child read {theirs} bytes, parent {}", read_all());
+    Ok(())
+}
+
+fn leave_a_daemon(ctx: &Context) -> Result<(), Box<dyn Error>> {
+    let (daemon, line) = held(ctx)?;
+    std::mem::forget((daemon, line));
+    println!("main returns");
+    Ok(())
+}
+
+/// Removes the file of this program and closes every descriptor of it; another file takes the number.
+fn remove_program(ctx: &Context) -> Result<(), Box<dyn Error>> {
+    let program = std::env::current_exe()?;
+    for descriptor in procfs::open_descriptors() {
+        if std::fs::read_link(format!("/proc/self/fd/{descriptor}")).is_ok_and(|file| file == program) {
+            let null = std::fs::File::open("/dev/null")?;
+            // SAFETY: Plain numbers. That the descriptor belongs to the library is the point.
+            unsafe { libc::dup2(null.as_raw_fd(), descriptor) };
+        }
+    }
+    std::fs::remove_file(program)?;
+    println!("started all the same: {}", ctx.start(|| 7, ())?.result()?);
+    Ok(())
+}
+
+fn be_interrupted(ctx: &Context) -> Result<(), Box<dyn Error>> {
+    let children = [held(ctx)?, held(ctx)?, held(ctx)?];
+    println!("ready");
+    for (child, _) in &children {
+        child.join()?;
+    }
+    // Long before this the signal has ended this process.
+    loop {
+        std::thread::park();
+    }
+}
+
+extern "C" fn ignore(_signal: libc::c_int) {}
+
+fn handle_interrupt(ctx: &Context) -> Result<(), Box<dyn Error>> {
+    let children = [held(ctx)?, held(ctx)?, held(ctx)?];
+    // Only now, because a fork copies what its parent does about signals.
+    // SAFETY: The handler does nothing.
+    unsafe { libc::signal(libc::SIGINT, ignore as extern "C" fn(libc::c_int) as usize) };
+    println!("ready");
+    for (child, _) in &children {
+        child.join()?;
+    }
+    println!("exit codes {:?}", children.map(|(child, _)| child.exitcode()));
+    println!("and again {}", ctx.start(|| 7, ())?.result()?);
+    Ok(())
+}
+
+fn read_all() -> usize {
+    let mut bytes = Vec::new();
+    std::io::stdin().read_to_end(&mut bytes).unwrap()
+}
+
+fn panic(number: u32) {
+    if number == 7 {
+        panic!("seven is too many");
+    }
+}
+
+fn fail() -> Result<i32, Failure> {
+    Ok("not a number".parse()?)
+}

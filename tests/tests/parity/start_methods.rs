@@ -1,1 +1,0 @@
-//! Behaviours: start_methods.* of docs/parity.tsv.
