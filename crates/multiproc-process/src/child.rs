@@ -183,7 +183,11 @@ impl Inner {
 
     fn reap(&self) -> io::Result<Option<Exit>> {
         match &self.sentinel {
-            Sentinel::Pidfd(pidfd) => pidfd::reap(pidfd.as_fd()),
+            Sentinel::Pidfd(pidfd) => match pidfd::reap(pidfd.as_fd()) {
+                // A kernel or a sandbox that has pidfds, but does not wait for them.
+                Err(err) if is_unsupported(&err) => pidfd::reap_by_pid(self.pid),
+                result => result,
+            },
             Sentinel::Pipe(_) => {
                 // The other end is closed while the process exits; it can be reaped very soon.
                 loop {
@@ -441,6 +445,10 @@ impl Child {
     pub(crate) fn creator(&self) -> u32 {
         self.0.inner.creator
     }
+}
+
+fn is_unsupported(err: &io::Error) -> bool {
+    matches!(err.raw_os_error(), Some(libc::EINVAL | libc::ENOSYS | libc::EPERM))
 }
 
 fn signal_name(signal: i32) -> String {

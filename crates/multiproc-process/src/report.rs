@@ -44,10 +44,15 @@ impl Report {
     }
 
     /// Sends the report; that the starter is gone is not an error, because then nobody wants to know.
+    ///
+    /// A report that cannot be sent, for want of a descriptor or of memory, is replaced by one that says so.
     pub(crate) fn send(&self, socket: BorrowedFd<'_>) {
         let (bytes, fds) = self.encode();
         let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
-        let _ = packet::send(socket, &bytes, &fds);
+        if let Err(err) = packet::send(socket, &bytes, &fds) {
+            let (bytes, _) = Self::Unsendable(err.to_string()).encode();
+            let _ = packet::send(socket, &bytes, &[]);
+        }
     }
 
     fn encode(&self) -> (Vec<u8>, Vec<BorrowedFd<'_>>) {

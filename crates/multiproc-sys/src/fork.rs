@@ -104,12 +104,7 @@ pub unsafe fn fork_sibling() -> io::Result<Forked> {
 }
 
 /// The system call, whose argument order is the architecture's.
-#[cfg(not(any(
-    target_arch = "aarch64",
-    target_arch = "arm",
-    target_arch = "powerpc64",
-    target_arch = "mips64"
-)))]
+#[cfg(target_arch = "x86_64")]
 unsafe fn raw_clone(flags: libc::c_int, pidfd: *mut RawFd, tid: *mut libc::pid_t) -> libc::pid_t {
     let stack = ptr::null_mut::<libc::c_void>();
     // SAFETY: By the contract of the caller.
@@ -120,12 +115,7 @@ unsafe fn raw_clone(flags: libc::c_int, pidfd: *mut RawFd, tid: *mut libc::pid_t
 }
 
 /// The system call, whose argument order is the architecture's.
-#[cfg(any(
-    target_arch = "aarch64",
-    target_arch = "arm",
-    target_arch = "powerpc64",
-    target_arch = "mips64"
-))]
+#[cfg(any(target_arch = "aarch64", target_arch = "riscv64"))]
 unsafe fn raw_clone(flags: libc::c_int, pidfd: *mut RawFd, tid: *mut libc::pid_t) -> libc::pid_t {
     let stack = ptr::null_mut::<libc::c_void>();
     // SAFETY: By the contract of the caller.
@@ -133,6 +123,13 @@ unsafe fn raw_clone(flags: libc::c_int, pidfd: *mut RawFd, tid: *mut libc::pid_t
         libc::syscall(libc::SYS_clone, libc::c_long::from(flags), stack, pidfd, 0usize, tid)
             as libc::pid_t
     }
+}
+
+/// Where the argument order is not known for certain, the call is not made; the caller has another way.
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
+unsafe fn raw_clone(_: libc::c_int, _: *mut RawFd, _: *mut libc::pid_t) -> libc::pid_t {
+    // SAFETY: No such call exists; it sets the error number and does nothing.
+    unsafe { libc::syscall(-1) as libc::pid_t }
 }
 
 /// Ends this process at once: no exit handlers, no flushing of the C library's streams.

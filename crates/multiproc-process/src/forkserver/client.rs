@@ -137,22 +137,33 @@ fn start_server() -> Result<Way, StartError> {
     let server = start::fresh_with(&packed)?;
     drop(packed);
 
-    let (mut bytes, mut fds) = (Vec::new(), Vec::new());
-    let ready = packet::recv(server.socket.as_fd(), &mut bytes, &mut fds);
+    let mut bytes = Vec::new();
+    let ready = packet::recv(server.socket.as_fd(), &mut bytes, &mut Vec::new());
     let failure = match ready {
         Ok(true) if bytes == server::READY => {
             return Ok(Way { requests: ours, server: Some(server), maker: process::id() });
         }
-        Ok(true) => match Report::decode(&bytes, fds) {
-            Some(Report::Refused(message)) => StartError::Refused { message },
-            _ => StartError::Preload { message: server::failure_text(&bytes) },
-        },
-        Ok(false) => StartError::Refused { message: "the fork server has died".into() },
-        Err(source) => StartError::Os { what: "hear from the fork server", source },
+        Ok(true) => refusal(&bytes),
+        Err(err) if err.kind() != io::ErrorKind::ConnectionReset => {
+            StartError::Os { what: "hear from the fork server", source: err }
+        }
+        Ok(false) | Err(_) => {
+            StartError::Refused { message: "it has died before it served".into() }
+        }
     };
     drop(ours);
     wait_for(&server);
     Err(failure)
+}
+
+/// Reads why a server does not serve.
+fn refusal(bytes: &[u8]) -> StartError {
+    let message = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match bytes.split_first() {
+        Some((&server::PRELOAD_FAILED, why)) => StartError::Preload { message: message(why) },
+        Some((_, why)) => StartError::Refused { message: message(why) },
+        None => StartError::Refused { message: "it did not say why".into() },
+    }
 }
 
 /// Sends a request and waits for the process; none if the server is dead.

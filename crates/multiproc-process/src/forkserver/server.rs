@@ -31,35 +31,34 @@ use crate::report::Report;
 pub(super) const READY: &[u8] = b"ready";
 /// What its starter says when it is to end.
 pub(super) const STOP: &[u8] = b"stop";
-const FAILED: u8 = 255;
-
-/// Reads why a server does not serve.
-pub(super) fn failure_text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes.strip_prefix(&[FAILED]).unwrap_or(bytes)).into_owned()
-}
+/// The first byte of what it says when the preload function has failed.
+pub(super) const PRELOAD_FAILED: u8 = 255;
+/// The first byte of what it says when it cannot serve for another reason.
+pub(super) const CANNOT_SERVE: u8 = 254;
 
 /// Is the fork server: the entry of a fresh copy.
 pub(super) fn serve(boot: Boot) {
     let Boot { payload, fds, socket: starter } = boot;
     let interrupt = ignore_interrupt();
     let preload = multiproc_wire::decode::<Option<Preload>>(&payload, Vec::new());
-    let ready = preload.map_err(|err| err.to_string()).and_then(run_preload).and_then(|()| {
-        let requests = fds.into_iter().next().ok_or("no request socket")?;
-        Server::new(
-            requests,
-            starter.as_fd().try_clone_to_owned().map_err(|err| err.to_string())?,
-            interrupt,
-        )
-        .map_err(|err| err.to_string())
-    });
+    let ready = preload
+        .map_err(|err| (CANNOT_SERVE, err.to_string()))
+        .and_then(|preload| run_preload(preload).map_err(|why| (PRELOAD_FAILED, why)))
+        .and_then(|()| {
+            let requests =
+                fds.into_iter().next().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput));
+            let server = requests
+                .and_then(|requests| Server::new(requests, starter.try_clone()?, interrupt));
+            server.map_err(|err| (CANNOT_SERVE, err.to_string()))
+        });
     match ready {
         Ok(server) => {
             let _ = packet::send(starter.as_fd(), READY, &[]);
             drop(starter);
             server.run();
         }
-        Err(why) => {
-            let _ = packet::send(starter.as_fd(), &[&[FAILED], why.as_bytes()].concat(), &[]);
+        Err((kind, why)) => {
+            let _ = packet::send(starter.as_fd(), &[&[kind], why.as_bytes()].concat(), &[]);
             exit::leave(1)
         }
     }
