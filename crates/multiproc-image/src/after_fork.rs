@@ -114,6 +114,12 @@ impl<T: Send + Sync> ForkLocal<T> {
         Prepared(Box::new(Slot { born: GENERATION.load(Ordering::Acquire) + 1, value }))
     }
 
+    /// Makes `value` the value of this process, in whose memory nobody has a use for the old one yet.
+    pub fn set(&self, value: T) {
+        watch();
+        self.adopt(Prepared(Box::new(Slot { born: generation(), value })));
+    }
+
     /// In the child: takes over what was prepared for it.
     pub fn adopt(&self, prepared: Prepared<T>) {
         self.slot.store(Box::into_raw(prepared.0), Ordering::Release);

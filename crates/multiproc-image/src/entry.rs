@@ -48,7 +48,8 @@ pub fn init() {
     if let Some(socket) = inherited_socket() {
         become_copy(socket);
     }
-    executable::this();
+    // While nobody has had the time to unmount /proc or change the root.
+    let _ = executable::descriptor();
 }
 
 /// True if this process has passed the hook, so that a fresh copy of it will pass it too.

@@ -20,16 +20,20 @@ use rustix::fs::{AtFlags, Mode, OFlags, openat, statx};
 /// The image of this process.
 #[derive(Debug)]
 pub(crate) struct Executable {
-    /// A descriptor of the file, opened at start-up.
-    file: Option<OwnedFd>,
-    /// Which file that was, to notice that somebody has closed the descriptor.
-    identity: Option<(u64, u64)>,
     /// What distinguishes this build from others.
     build: Build,
     /// Address at which the image was loaded.
     base: usize,
     /// Addresses of its code, relative to `base`.
     code: Vec<std::ops::Range<usize>>,
+}
+
+/// The file that the image was loaded from.
+#[derive(Debug)]
+struct File {
+    descriptor: OwnedFd,
+    /// Which file that is, to notice that somebody has closed the descriptor.
+    identity: Option<(u64, u64)>,
 }
 
 /// What distinguishes one build of a program from another: the build id that the linker wrote, else the file's identity.
@@ -49,34 +53,39 @@ pub(crate) fn this() -> &'static Executable {
     THIS.get_or_init(Executable::look)
 }
 
+/// The file of the image, opened once: by the hook at start-up in a process that was started in the ordinary way, in a
+/// copy when it first starts another one. The name that is opened leads to the file that is in memory, whatever has become
+/// of its path.
+fn file() -> Option<&'static File> {
+    static FILE: OnceLock<Option<File>> = OnceLock::new();
+    let open = || {
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        let descriptor = openat(rustix::fs::CWD, c"/proc/self/exe", flags, Mode::empty()).ok()?;
+        let identity = device_and_inode(descriptor.as_fd());
+        Some(File { descriptor, identity })
+    };
+    FILE.get_or_init(open).as_ref()
+}
+
+/// The descriptor of the file; none if it could not be opened or somebody has closed it under us.
+pub(crate) fn descriptor() -> Option<BorrowedFd<'static>> {
+    let File { descriptor, identity } = file()?;
+    (identity.is_some() && device_and_inode(descriptor.as_fd()) == *identity)
+        .then(|| descriptor.as_fd())
+}
+
 impl Executable {
     fn look() -> Self {
-        let file = openat(
-            rustix::fs::CWD,
-            c"/proc/self/exe",
-            OFlags::PATH | OFlags::CLOEXEC,
-            Mode::empty(),
-        )
-        .ok();
         let headers = program_headers();
         let base = load_base(headers);
-        let build = build_id(headers, base)
-            .map(Build::Id)
-            .or_else(|| file.as_ref().and_then(file_identity));
-        let identity = file.as_ref().and_then(|file| device_and_inode(file.as_fd()));
+        let from_file = || file().and_then(|file| file_identity(&file.descriptor));
+        let build = build_id(headers, base).map(Build::Id).or_else(from_file);
         let code = headers
             .iter()
             .filter(|header| header.p_type == PT_LOAD && header.p_flags & PF_X != 0)
             .map(|header| header.p_vaddr as usize..(header.p_vaddr + header.p_memsz) as usize)
             .collect();
-        Self { file, identity, build: build.unwrap_or(Build::Unknown), base, code }
-    }
-
-    /// The descriptor of the file; none if it could not be opened or somebody has closed it under us.
-    pub(crate) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        let file = self.file.as_ref()?;
-        (self.identity.is_some() && device_and_inode(file.as_fd()) == self.identity)
-            .then(|| file.as_fd())
+        Self { build: build.unwrap_or(Build::Unknown), base, code }
     }
 
     pub(crate) fn build(&self) -> &Build {

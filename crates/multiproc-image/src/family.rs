@@ -133,7 +133,7 @@ pub fn update(change: impl FnOnce(&mut Record)) {
 pub fn install(record: Record) {
     set_os_name(&record.name);
     logging::apply(record.log);
-    *RECORD.get().write().unwrap_or_else(PoisonError::into_inner) = Arc::new(record);
+    RECORD.set(RwLock::new(Arc::new(record)));
 }
 
 /// A record made before a fork, for the child of that fork.

@@ -73,7 +73,7 @@ pub fn fresh_with(packed: &Packed) -> Result<Fresh, StartError> {
         what: "use the path set as executable",
         source: err.into(),
     })?;
-    let descriptor = executable::this().descriptor();
+    let descriptor = executable::descriptor();
     let program = match (&chosen, descriptor) {
         (Some(path), _) => Program::Path(path),
         (None, Some(descriptor)) => Program::Descriptor(descriptor),

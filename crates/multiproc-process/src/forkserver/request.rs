@@ -104,11 +104,12 @@ impl<'a> Received<'a> {
     }
 
     /// Makes the requester's surroundings those of this process, which has one thread and is still in those of `now`.
-    pub(super) fn enter(&self, now: &Surroundings) -> io::Result<()> {
-        if let Some(directory) = &self.directory {
+    pub(super) fn enter(&mut self, now: &Surroundings) -> io::Result<()> {
+        // Taken, because what becomes of this value afterwards never returns, and so never drops.
+        if let Some(directory) = self.directory.take() {
             rustix::process::fchdir(directory)?;
         }
-        for (number, stream) in [(1, &self.stdout), (2, &self.stderr)] {
+        for (number, stream) in [(1, self.stdout.take()), (2, self.stderr.take())] {
             if let Some(stream) = stream {
                 descriptors::replace(number, stream.as_fd())?;
             }

@@ -177,8 +177,12 @@ impl Server {
     }
 
     /// In the child: takes on the requester's surroundings and becomes what was asked for.
-    fn become_child(self, request: Received<'_>, is_ours: bool) -> ! {
-        let Self { interrupt, surroundings, signal_mask, .. } = self;
+    fn become_child(self, mut request: Received<'_>, is_ours: bool) -> ! {
+        let Self { requests, starter, signals, interrupt, surroundings, signal_mask, children } =
+            self;
+        // A function that never returns drops nothing by itself. While a child held these, nobody would notice the
+        // death of the server, or that of a sibling.
+        drop((requests, starter, signals, children));
         exit::set_forked();
         interrupt.restore();
         set_signal_mask(signal_mask);

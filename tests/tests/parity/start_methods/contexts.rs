@@ -84,14 +84,14 @@ fn methods_run_side_by_side() -> TestResult {
         running.push((name, ours, ctx.start(echo, (theirs,))?));
     }
 
-    // Each child answers while the others live.
+    // Each child answers while the others live. Zero ends it: the forked one holds our ends too, so nobody sees them close.
     for (number, (name, ours, _)) in (1..).zip(&running) {
         ours.send(&number)?;
         assert_eq!(ours.recv()?, number, "{name}");
         assert!(running.iter().all(|(_, _, child)| child.is_alive()));
     }
     for (name, ours, child) in running {
-        drop(ours);
+        ours.send(&0)?;
         child.join()?;
         assert_eq!(child.exitcode(), Some(0), "{name}");
     }
@@ -184,8 +184,11 @@ fn methods_of_child_and_grandchild() -> Result<(String, String, String), Failure
     Ok((chosen, method_of_this_process(), grandchild.result()?))
 }
 
-fn echo(numbers: Connection<u32>) {
-    while let Ok(number) = numbers.recv() {
-        numbers.send(&number).unwrap();
+fn echo(numbers: Connection<u32>) -> Result<(), Failure> {
+    loop {
+        match numbers.recv()? {
+            0 => return Ok(()),
+            number => numbers.send(&number)?,
+        }
     }
 }
