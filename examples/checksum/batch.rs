@@ -27,14 +27,19 @@ pub fn batches(options: &Options) -> impl Iterator<Item = Batch> {
     iter::from_fn(move || {
         walk.peek()?;
         let (mut batch, mut room) = (Batch::default(), BYTES);
-        while batch.files.len() < FILES && 0 < room {
-            match walk.next() {
-                Some(Found::File { path, len }) => {
+        let fits = |found: &Found, batch: &Batch, room| match found {
+            Found::File { len, .. } => batch.files.is_empty() || *len <= room,
+            Found::Error { .. } => true,
+        };
+        while batch.files.len() < FILES
+            && let Some(found) = walk.next_if(|found| fits(found, &batch, room))
+        {
+            match found {
+                Found::File { path, len } => {
                     batch.files.push(path);
                     room = room.saturating_sub(len);
                 }
-                Some(Found::Error { path, err }) => batch.errors.push((path, err)),
-                None => break,
+                Found::Error { path, err } => batch.errors.push((path, err)),
             }
         }
         Some(batch)

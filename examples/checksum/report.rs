@@ -114,14 +114,19 @@ fn say(line: &str) {
 /// A line as sha256sum prints it: where something in the path had to be escaped, it begins with a backslash.
 fn push_line(line: &mut Vec<u8>, digest: &[u8; 32], path: &CStr) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    if path.to_bytes().iter().any(|byte| escaped(*byte).is_some()) {
+    let is_plain = path.to_bytes().iter().all(|byte| escaped(*byte).is_none());
+    if !is_plain {
         line.push(b'\\');
     }
     for byte in digest {
         line.extend([DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
     }
     line.extend(b"  ");
-    push_escaped(line, path);
+    if is_plain {
+        line.extend(path.to_bytes());
+    } else {
+        push_escaped(line, path);
+    }
     line.push(b'\n');
 }
 

@@ -217,9 +217,10 @@ pub fn set_forked() {
 /// A forked process leaves by `_exit`, because the exit handlers of the C library that it has inherited are its
 /// parent's; any other by `exit`.
 pub fn leave(code: i32) -> ! {
+    // Here, not only from `atexit`, whose handler is there only where something was registered.
+    run_exit_order();
+    logging::info(format_args!("process exiting with exitcode {code}"));
     if FORKED.load(Ordering::Acquire) {
-        run_exit_order();
-        logging::info(format_args!("process exiting with exitcode {code}"));
         let _ = std::io::stdout().flush();
         fork::exit_now(code)
     }

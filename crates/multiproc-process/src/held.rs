@@ -1,7 +1,8 @@
-//! Descriptors that belong to this process alone, and that a forked child of it must not keep.
+//! Descriptors that a process has from its birth until its end.
 //!
-//! The other ends tell by the end of the stream that this process has ended, so no child may hold a copy for longer. They
-//! are kept as numbers, because a forked child closes them without a lock.
+//! They are kept as numbers, without a lock, so that a forked child finds them usable whatever another thread was doing.
+//! Two of them belong to one process alone: the other ends tell by the end of the stream that it has ended, so a forked
+//! child closes its copies. The third, the way to the fork server, is inherited.
 
 #![expect(unsafe_code, reason = "descriptors as numbers")]
 
@@ -29,18 +30,29 @@ pub(crate) fn prepare() {
     after_fork::register(close_all);
 }
 
+/// Our end of the request socket of the fork server; changed only while a process is being started, one at a time.
+pub(crate) static FORKSERVER: Held = Held(AtomicI32::new(NONE));
+
 impl Held {
     /// Keeps `fd` until the process ends; what was there is closed.
-    pub(crate) fn keep(&self, fd: OwnedFd) {
+    pub(crate) fn keep(&self, fd: OwnedFd) -> BorrowedFd<'static> {
         prepare();
-        drop(self.swap(fd.into_raw_fd()));
+        let number = fd.into_raw_fd();
+        drop(self.swap(number));
+        // SAFETY: As for `get`.
+        unsafe { BorrowedFd::borrow_raw(number) }
     }
 
     pub(crate) fn get(&self) -> Option<BorrowedFd<'static>> {
         let fd = self.0.load(Ordering::Acquire);
-        // SAFETY: By the invariant it is open; it is closed only in the child of a fork, by the only thread there, and
-        // replaced only while a process comes to life.
+        // SAFETY: By the invariant it is open. It is closed only in the child of a fork, by the only thread there, or
+        // replaced while a process comes to life or under the lock that those who use it hold.
         (fd != NONE).then(|| unsafe { BorrowedFd::borrow_raw(fd) })
+    }
+
+    /// Closes it.
+    pub(crate) fn close(&self) {
+        drop(self.swap(NONE));
     }
 
     fn swap(&self, fd: RawFd) -> Option<OwnedFd> {
@@ -52,6 +64,6 @@ impl Held {
 
 fn close_all() {
     for held in [&SOCKET, &SENTINEL] {
-        drop(held.swap(NONE));
+        held.close();
     }
 }

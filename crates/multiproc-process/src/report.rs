@@ -56,7 +56,13 @@ impl Report {
     }
 
     fn encode(&self) -> (Vec<u8>, Vec<BorrowedFd<'_>>) {
-        let tagged = |tag: u8, parts: &[&[u8]]| [&[tag], parts.concat().as_slice()].concat();
+        let tagged = |tag: u8, parts: &[&[u8]]| {
+            let mut bytes =
+                Vec::with_capacity(1 + parts.iter().map(|part| part.len()).sum::<usize>());
+            bytes.push(tag);
+            parts.iter().for_each(|part| bytes.extend_from_slice(part));
+            bytes
+        };
         match self {
             Self::Refused(why) => (tagged(REFUSED, &[why.as_bytes()]), Vec::new()),
             Self::Started { pid, pidfd, is_ours } => {

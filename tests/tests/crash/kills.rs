@@ -7,13 +7,13 @@ use std::sync::{
 
 use multiproc::{Context, Failure, Process, ProcessError};
 use multiproc_tests::{
-    TestResult, context_named, each_start_method, in_child, ledger::Ledger, name_of, once, procfs, random::Random,
+    TestResult, context_named, each_start_method, held, in_child, ledger::Ledger, name_of, once, procfs, random::Random,
 };
 use rustix::process::{Pid, Signal, kill_process};
 
 each_start_method! { children_are_killed_around_their_return, children_are_killed_around_their_start }
 
-once! { fork_server_is_killed_again_and_again }
+once! { fork_server_is_killed_again_and_again, fork_server_is_killed_while_its_children_live }
 
 fn children_are_killed_around_their_return(ctx: &Context) -> TestResult {
     let mut random = Random::new();
@@ -32,6 +32,10 @@ fn children_are_killed_around_their_start(ctx: &Context) -> TestResult {
 
 fn fork_server_is_killed_again_and_again() -> TestResult {
     in_child(&Context::spawn(), start_under_fire, ("forkserver".to_string(), NAMES_SERVER))
+}
+
+fn fork_server_is_killed_while_its_children_live() -> TestResult {
+    in_child(&Context::spawn(), survive_the_server, ())
 }
 
 /// Whether it is the fork server that is killed, rather than everybody else.
@@ -81,6 +85,31 @@ fn start_under_fire(method: String, the_server: bool) -> Result<(), Failure> {
     assert_eq!(ctx.start(|| 7, ())?.result()?, 7, "and when all is over it works");
     multiproc::stop_forkserver();
     before.check("starts under fire")
+}
+
+fn survive_the_server() -> Result<(), Failure> {
+    let ctx = Context::forkserver();
+    multiproc::stop_forkserver();
+    ctx.start(|| (), ())?.join()?;
+    multiproc::stop_forkserver();
+    let before = Ledger::take();
+    for _ in 0..5 {
+        let running: Vec<_> = (0..3).map(|_| held(&ctx)).collect::<Result<_, _>>().map_err(|err| err.to_string())?;
+        for server in procfs::fork_servers() {
+            kill_process(Pid::from_raw(server.cast_signed()).ok_or("a pid")?, Signal::KILL)?;
+        }
+
+        assert_eq!(ctx.start(|| 7, ())?.result()?, 7, "by another server");
+
+        for (process, line) in running {
+            assert!(process.is_alive(), "the children have nothing to do with their server's end");
+            line.send(&())?;
+            process.join()?;
+            assert_eq!(process.exitcode(), Some(0));
+        }
+    }
+    multiproc::stop_forkserver();
+    before.check("servers that were killed")
 }
 
 /// However it ended: join returns, and code and result fit together.

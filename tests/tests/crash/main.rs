@@ -14,3 +14,4 @@ mod panics;
 mod sizes;
 mod many;
 mod kills;
+mod busy_threads;

@@ -77,7 +77,6 @@ pub(super) const HOUSE: [Floor; 15] = [
         layer: 3,
         may_be_unsafe: true,
         uses: &[
-            "arc-swap",
             "getrandom",
             "libc",
             "postcard",

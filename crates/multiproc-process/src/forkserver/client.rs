@@ -3,13 +3,13 @@
 use std::{
     io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    process,
-    sync::Arc,
+    sync::{Mutex, PoisonError},
 };
 
-use arc_swap::ArcSwapOption;
 use multiproc_image::{
-    Boot, StartError, boot, bootstrap,
+    Boot, StartError,
+    after_fork::ForkLocal,
+    boot, bootstrap,
     family::{self, Record},
     logging, start,
     start::Fresh,
@@ -19,70 +19,41 @@ use rustix::process::Pid;
 
 use super::{preload, request::Request, server};
 use crate::{
-    launch::{Launched, Sentinel, pack, sentinel_of, sentinel_pipe},
+    held,
+    launch::{Launched, Sentinel, pack, sentinel_of, sentinel_pipe, starting},
     report::Report,
     target::Target,
 };
 
-/// The way to the server: our end of its request socket, shared with every process that has it.
-struct Way {
-    requests: OwnedFd,
-    /// The server itself, where it was started by this process (or one that it was forked from).
-    server: Option<Fresh>,
-    /// The process that made this.
-    maker: u32,
-}
-
-impl Way {
-    /// The server, if it is a child of this process.
-    fn own_server(&self) -> Option<&Fresh> {
-        self.server.as_ref().filter(|_| self.maker == process::id())
-    }
-}
-
-// Without a lock, so that a forked child finds it usable: it inherits the way and may use it, for messages of several
-// senders do not mix. Changed only while a process is being started, one at a time.
-static WAY: ArcSwapOption<Way> = ArcSwapOption::const_empty();
+/// The server, in the process that started it; all others have only the way to it ([`held::FORKSERVER`]).
+static SERVER: ForkLocal<Mutex<Option<Fresh>>> = ForkLocal::new(|_| Mutex::new(None));
 
 /// How often a server that dies under our hands is replaced before that is an error.
 const ATTEMPTS: usize = 3;
 
-/// Asks the server for a process that runs `target`.
+/// Asks the server for a process that runs `target`; called by one thread at a time.
 pub(crate) fn launch(record: Record, target: Box<dyn Target>) -> Result<Launched, StartError> {
-    let mut attempt = 1;
-    loop {
-        let way = find_or_start()?;
-        match ask(&way, record.clone(), target.as_ref()) {
-            Ok(Some(launched)) => return Ok(launched),
-            Ok(None) if attempt < ATTEMPTS => {
-                logging::warning(format_args!("fork server has died, starting another one"));
-                leave(&way);
-                attempt += 1;
-            }
-            Ok(None) => {
-                let source = io::Error::from(io::ErrorKind::ConnectionAborted);
-                return Err(StartError::Os { what: "keep a fork server alive", source });
-            }
-            Err(err) => return Err(err),
+    for _ in 0..ATTEMPTS {
+        let requests = match held::FORKSERVER.get() {
+            Some(requests) => requests,
+            None => start_server()?,
+        };
+        if let Some(launched) = ask(requests, record.clone(), target.as_ref())? {
+            return Ok(launched);
         }
+        logging::warning(format_args!("fork server has died"));
+        leave();
     }
+    let source = io::Error::from(io::ErrorKind::ConnectionAborted);
+    Err(StartError::Os { what: "keep a fork server alive", source })
 }
 
-fn find_or_start() -> Result<Arc<Way>, StartError> {
-    if let Some(way) = WAY.load_full() {
-        return Ok(way);
-    }
-    let way = Arc::new(start_server()?);
-    bootstrap::provide(hand_down);
-    WAY.store(Some(way.clone()));
-    Ok(way)
-}
-
-/// Forgets a server that is dead, and reaps it if it was our child.
-fn leave(way: &Way) {
-    WAY.store(None);
-    if let Some(server) = way.own_server() {
-        wait_for(server);
+/// Forgets the server; waits for it if it is our child.
+fn leave() {
+    held::FORKSERVER.close();
+    let server = SERVER.get().lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(server) = server {
+        wait_for(&server);
     }
 }
 
@@ -110,14 +81,15 @@ fn wait_for(server: &Fresh) {
 ///
 /// The undocumented `multiprocessing.forkserver._forkserver._stop()`.
 pub fn stop_forkserver() {
-    let Some(way) = WAY.swap(None) else { return };
-    if let Some(server) = way.own_server() {
+    let _starting = starting();
+    if let Some(server) = SERVER.get().lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+        // If it is dead, it need not be told.
         let _ = packet::send(server.socket.as_fd(), server::STOP, &[]);
-        wait_for(server);
     }
+    leave();
 }
 
-fn start_server() -> Result<Way, StartError> {
+fn start_server() -> Result<BorrowedFd<'static>, StartError> {
     let (ours, theirs) = packet::pair().map_err(StartError::os("make a socket pair"))?;
     let preload = preload::current();
     let message = multiproc_wire::encode(&preload).map_err(|err| StartError::Encode {
@@ -141,7 +113,9 @@ fn start_server() -> Result<Way, StartError> {
     let ready = packet::recv(server.socket.as_fd(), &mut bytes, &mut Vec::new());
     let failure = match ready {
         Ok(true) if bytes == server::READY => {
-            return Ok(Way { requests: ours, server: Some(server), maker: process::id() });
+            *SERVER.get().lock().unwrap_or_else(PoisonError::into_inner) = Some(server);
+            bootstrap::provide(hand_down);
+            return Ok(held::FORKSERVER.keep(ours));
         }
         Ok(true) => refusal(&bytes),
         Err(err) if err.kind() != io::ErrorKind::ConnectionReset => {
@@ -167,13 +141,17 @@ fn refusal(bytes: &[u8]) -> StartError {
 }
 
 /// Sends a request and waits for the process; none if the server is dead.
-fn ask(way: &Way, record: Record, target: &dyn Target) -> Result<Option<Launched>, StartError> {
+fn ask(
+    requests: BorrowedFd<'_>,
+    record: Record,
+    target: &dyn Target,
+) -> Result<Option<Launched>, StartError> {
     let (ours, theirs) = packet::pair().map_err(StartError::os("make a socket pair"))?;
     let (pipe, shown) = sentinel_pipe()?.unzip();
     let packed = pack(record, target, shown)?;
     let Request { bytes, fds } = Request::here(theirs, packed)?;
     let borrowed: Vec<BorrowedFd<'_>> = fds.iter().map(AsFd::as_fd).collect();
-    match packet::send(way.requests.as_fd(), &bytes, &borrowed) {
+    match packet::send(requests, &bytes, &borrowed) {
         Err(err)
             if matches!(err.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) =>
         {
@@ -229,17 +207,16 @@ fn give_up(pid: Pid, is_ours: bool) {
     }
 }
 
-/// Makes the bootstrap item by which a new process knows the server.
+/// Makes the bootstrap item by which a new process knows the way to the server.
 fn hand_down() -> Option<bootstrap::Item> {
-    let way = WAY.load_full()?;
-    let requests = way.requests.try_clone().ok()?;
+    let requests = held::FORKSERVER.get()?.try_clone_to_owned().ok()?;
     Some(bootstrap::Item { install, bytes: Vec::new(), fds: vec![requests] })
 }
 
 /// In a new process: takes over the way to the server.
 fn install(boot: Boot) {
     if let Some(requests) = boot.fds.into_iter().next() {
-        WAY.store(Some(Arc::new(Way { requests, server: None, maker: process::id() })));
+        held::FORKSERVER.keep(requests);
         bootstrap::provide(hand_down);
     }
 }

@@ -8,7 +8,7 @@ mod spawn;
 use std::{
     io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    sync::Mutex,
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use multiproc_image::{StartError, after_fork::ForkLocal, boot, boot::Packed, family::Record};
@@ -61,13 +61,18 @@ pub(crate) struct Way {
 /// Held while a child comes to life, so that no fork copies the descriptors meant for another child.
 static STARTING: ForkLocal<Mutex<()>> = ForkLocal::new(|_| Mutex::new(()));
 
+/// Keeps other threads from bringing a child to life.
+pub(crate) fn starting() -> MutexGuard<'static, ()> {
+    STARTING.get().lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Brings a child to life that runs `target`, which is dropped here by then.
 pub(crate) fn launch(
     way: Way,
     record: Record,
     target: Box<dyn Target>,
 ) -> Result<Launched, StartError> {
-    let _starting = STARTING.get().lock();
+    let _starting = starting();
     match way.method {
         StartMethod::Fork => fork::launch(way.allow_threads, record, target),
         StartMethod::Spawn => spawn::launch(record, target),

@@ -1,0 +1,4 @@
+//! The hook takes no arguments.
+
+#[multiproc::main(spawn)]
+fn main() {}

@@ -1,0 +1,4 @@
+//! The hook comes before any runtime.
+
+#[multiproc::main]
+async fn main() {}

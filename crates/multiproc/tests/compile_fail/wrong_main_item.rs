@@ -1,0 +1,6 @@
+//! The hook belongs on a function.
+
+#[multiproc::main]
+struct Main;
+
+fn main() {}

@@ -1,0 +1,6 @@
+//! The hook belongs on `main`.
+
+#[multiproc::main]
+fn start() {}
+
+fn main() {}

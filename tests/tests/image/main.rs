@@ -1,0 +1,10 @@
+//! This program and its copies: the entry hook, the executable, the ways to leave, what is logged.
+
+multiproc::auto_init!();
+
+mod hook;
+mod executable;
+mod functions;
+mod lifetimes;
+mod logging;
+mod abort;
