@@ -90,3 +90,10 @@ pub fn wait_until_ended(pid: u32) {
 pub fn threads() -> usize {
     fs::read_dir("/proc/self/task").unwrap().count()
 }
+
+/// True if a process runs the program that it has executed, rather than being the copy of another one.
+pub fn has_executed(pid: u32) -> bool {
+    // `PF_FORKNOEXEC` of the kernel's `linux/sched.h`.
+    const COPIED: u32 = 0x40;
+    stat_field(pid, 9).is_ok_and(|flags| flags.parse().is_ok_and(|flags: u32| flags & COPIED == 0))
+}

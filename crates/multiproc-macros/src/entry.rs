@@ -9,7 +9,9 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
     if !arguments.is_empty() {
         return Err(Error::new_spanned(arguments, "`#[multiproc::main]` takes no arguments"));
     }
-    let mut function: ItemFn = parse2(item)?;
+    let mut function: ItemFn = parse2(item).map_err(|err| {
+        Error::new(err.span(), format!("`#[multiproc::main]` belongs on `fn main`: {err}"))
+    })?;
     let signature = &function.sig;
     if signature.ident != "main" {
         return Err(Error::new_spanned(

@@ -28,5 +28,14 @@ mod entry;
 /// ```
 #[proc_macro_attribute]
 pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    entry::expand(arguments.into(), item.into()).unwrap_or_else(|err| err.to_compile_error()).into()
+    let original = item.clone();
+    entry::expand(arguments.into(), item.into()).map_or_else(
+        |err| {
+            // What stands there stays there, or a lack of `main` would be lamented too.
+            let mut error = TokenStream::from(err.to_compile_error());
+            error.extend(original);
+            error
+        },
+        TokenStream::from,
+    )
 }

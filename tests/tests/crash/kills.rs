@@ -54,9 +54,10 @@ fn start_under_fire(method: String, the_server: bool) -> Result<(), Failure> {
         std::thread::spawn(move || {
             let mut random = Random::new();
             while !over.load(Ordering::Relaxed) {
-                // What the server has just made is called like it for a moment, so it may be hit as well.
                 for child in procfs::children_of(std::process::id()) {
-                    if (procfs::comm(child) == "ForkServer") == the_server {
+                    // What the server has just made is called like it for a moment.
+                    let is_server = procfs::comm(child) == "ForkServer" && procfs::has_executed(child);
+                    if is_server == the_server {
                         random.dither();
                         let _ = kill_process(Pid::from_raw(child.cast_signed()).unwrap(), Signal::KILL);
                     }
@@ -70,6 +71,7 @@ fn start_under_fire(method: String, the_server: bool) -> Result<(), Failure> {
         match ctx.start(|number: u32| number, (7,)) {
             Ok(process) => {
                 check_end(&process).map_err(|err| err.to_string())?;
+                assert!(!the_server || process.exitcode() == Some(0), "{process:?} was not to be killed");
                 started += 1;
             }
             Err(err) => {

@@ -94,6 +94,8 @@ fn conjure<F: Copy>() -> F {
 
 macro_rules! functions {
     ($($argument:ident $value:ident)*) => {
+        // So that the compiler speaks of `Function`, in the words above, and not of `Fn` or `Copy`.
+        #[diagnostic::do_not_recommend]
         impl<Func, Output, $($argument,)*> Function<($($argument,)*)> for Func
         where
             Func: Fn($($argument),*) -> Output + Copy + Send + 'static,

@@ -17,7 +17,7 @@ use multiproc_image::{
 use multiproc_sys::{packet, pidfd, poll};
 use rustix::process::Pid;
 
-use super::{preload, request::Request, server};
+use super::{preload, request, server};
 use crate::{
     held,
     launch::{Launched, Sentinel, pack, sentinel_of, sentinel_pipe, starting},
@@ -148,30 +148,47 @@ fn ask(
 ) -> Result<Option<Launched>, StartError> {
     let (ours, theirs) = packet::pair().map_err(StartError::os("make a socket pair"))?;
     let (pipe, shown) = sentinel_pipe()?.unzip();
+    // All that can fail for reasons of the caller's comes before there is a process.
     let packed = pack(record, target, shown)?;
-    let Request { bytes, fds } = Request::here(theirs, packed)?;
-    let borrowed: Vec<BorrowedFd<'_>> = fds.iter().map(AsFd::as_fd).collect();
-    match packet::send(requests, &bytes, &borrowed) {
-        Err(err)
-            if matches!(err.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) =>
-        {
-            return Ok(None);
-        }
+    match request::Request::send(requests, theirs.as_fd()) {
+        Err(err) if is_gone(&err) => return Ok(None),
         result => result.map_err(StartError::os("send a request to the fork server"))?,
     }
     // Ours must be the only end left besides the server's and the child's, so that their death shows.
-    drop(borrowed);
-    drop(fds);
-    hear(ours, pipe)
+    drop(theirs);
+    let told = request::tell(ours.as_fd(), &packed);
+    drop(packed);
+    let launched = hear(ours, pipe)?;
+    match told {
+        // When both ends are gone, there is nobody to be told, and nothing to be heard.
+        Err(err) if !is_gone(&err) => {
+            if let Some(launched) = launched {
+                give_up(launched.pid, launched.is_ours);
+            }
+            Err(StartError::Os { what: "tell a child of the fork server what to do", source: err })
+        }
+        _ => Ok(launched),
+    }
+}
+
+fn is_gone(err: &io::Error) -> bool {
+    matches!(err.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
 }
 
 /// Waits for the first word of the child or of the server about it.
 fn hear(socket: OwnedFd, pipe: Option<OwnedFd>) -> Result<Option<Launched>, StartError> {
     let (mut bytes, mut fds) = (Vec::new(), Vec::new());
     let mut early = None;
-    while packet::recv(socket.as_fd(), &mut bytes, &mut fds)
-        .map_err(StartError::os("hear from the fork server"))?
-    {
+    loop {
+        match packet::recv(socket.as_fd(), &mut bytes, &mut fds) {
+            Ok(true) => {}
+            Ok(false) => return Ok(None),
+            // Said once where an end was closed with our message unread, and before what was sent.
+            Err(err) if is_gone(&err) => continue,
+            Err(err) => {
+                return Err(StartError::Os { what: "hear from the fork server", source: err });
+            }
+        }
         match Report::decode(&bytes, std::mem::take(&mut fds)) {
             Some(Report::Started { pid, pidfd, is_ours }) => {
                 let Some(pid) = Pid::from_raw(pid) else { continue };
@@ -196,7 +213,6 @@ fn hear(socket: OwnedFd, pipe: Option<OwnedFd>) -> Result<Option<Launched>, Star
             None => {}
         }
     }
-    Ok(None)
 }
 
 /// Ends a child that cannot be watched: an error of `start` leaves no process.

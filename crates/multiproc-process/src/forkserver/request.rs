@@ -1,18 +1,21 @@
-//! A request to the fork server, as bytes and descriptors.
+//! What the fork server is asked, and what the new process is told then.
+//!
+//! The two are apart, so that the server need not read, hold or pass on what is only the child's, and so that the
+//! requester gathers it while the server forks.
 
 use std::{
     env,
     ffi::OsStr,
     io,
     os::{
-        fd::{AsFd, OwnedFd},
+        fd::{AsFd, BorrowedFd, OwnedFd},
         unix::ffi::OsStrExt,
     },
     process,
 };
 
-use multiproc_image::{StartError, boot::Packed};
-use multiproc_sys::{attributes::Attributes, descriptors};
+use multiproc_image::boot::Packed;
+use multiproc_sys::{attributes::Attributes, descriptors, packet};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
 /// What of the requester's surroundings the child gets, by bit.
@@ -20,54 +23,60 @@ const HAS_DIRECTORY: u8 = 1;
 const HAS_STDOUT: u8 = 2;
 const HAS_STDERR: u8 = 4;
 
-/// A request on its way to the server.
+/// A request to the server: a process, please.
 #[derive(Debug)]
 pub(super) struct Request {
-    /// The message.
-    pub(super) bytes: Vec<u8>,
-    /// The descriptors that go along.
-    pub(super) fds: Vec<OwnedFd>,
-}
-
-impl Request {
-    /// Asks for a child that becomes what `packed` says, in the surroundings of this process, and that has `socket`.
-    pub(super) fn here(socket: OwnedFd, packed: Packed) -> Result<Self, StartError> {
-        let surroundings =
-            Surroundings::here().map_err(StartError::os("read the attributes of this process"))?;
-        let copy = |stream: &dyn AsFd| match stream.as_fd().try_clone_to_owned() {
-            Err(err) if err.raw_os_error() == Some(libc::EBADF) => Ok(None),
-            result => result.map(Some).map_err(StartError::os("duplicate a standard stream")),
-        };
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        // A working directory that was deleted, or may not be entered, is not handed down.
-        let directory = openat(CWD, c".", flags, Mode::empty()).ok();
-        let streams = [
-            (directory, HAS_DIRECTORY),
-            (copy(&io::stdout())?, HAS_STDOUT),
-            (copy(&io::stderr())?, HAS_STDERR),
-        ];
-
-        let mut bytes = Vec::with_capacity(64 + surroundings.0.len() + packed.bytes.len());
-        bytes.extend(process::id().to_le_bytes());
-        bytes.push(streams.iter().filter(|(fd, _)| fd.is_some()).map(|(_, bit)| bit).sum());
-        bytes.extend((surroundings.0.len() as u64).to_le_bytes());
-        bytes.extend(&surroundings.0);
-        bytes.extend(&packed.bytes);
-        let mut fds = vec![socket];
-        fds.extend(streams.into_iter().filter_map(|(fd, _)| fd));
-        fds.extend(packed.fds);
-        Ok(Self { bytes, fds })
-    }
-}
-
-/// A request as the server reads it.
-#[derive(Debug)]
-pub(super) struct Received<'a> {
     /// Who asks.
     pub(super) pid: u32,
     /// The child's end of the socket to the requester.
     pub(super) socket: OwnedFd,
-    /// What the child is to become.
+}
+
+impl Request {
+    /// Asks in the name of this process for a child that has `socket`.
+    pub(super) fn send(requests: BorrowedFd<'_>, socket: BorrowedFd<'_>) -> io::Result<()> {
+        packet::send(requests, &process::id().to_le_bytes(), &[socket])
+    }
+
+    /// Reads a request; none if it is not one.
+    pub(super) fn decode(bytes: &[u8], fds: &mut Vec<OwnedFd>) -> Option<Self> {
+        let pid = u32::from_le_bytes(*bytes.as_array()?);
+        Some(Self { pid, socket: fds.pop()? })
+    }
+}
+
+/// Tells a new process what it is to become, in the surroundings of this one.
+pub(super) fn tell(child: BorrowedFd<'_>, packed: &Packed) -> io::Result<()> {
+    let surroundings = Surroundings::here()?;
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    // A working directory that was deleted, or may not be entered, is not handed down.
+    let directory = openat(CWD, c".", flags, Mode::empty()).ok();
+    let (stdout, stderr) = (io::stdout(), io::stderr());
+    let streams = [
+        (directory.as_ref().map(AsFd::as_fd), HAS_DIRECTORY),
+        (open(stdout.as_fd()), HAS_STDOUT),
+        (open(stderr.as_fd()), HAS_STDERR),
+    ];
+
+    let mut bytes = Vec::with_capacity(64 + surroundings.0.len() + packed.bytes.len());
+    bytes.push(streams.iter().filter(|(fd, _)| fd.is_some()).map(|(_, bit)| bit).sum());
+    bytes.extend((surroundings.0.len() as u64).to_le_bytes());
+    bytes.extend(&surroundings.0);
+    bytes.extend(&packed.bytes);
+    let mut fds: Vec<BorrowedFd<'_>> = streams.iter().filter_map(|(fd, _)| *fd).collect();
+    fds.extend(packed.fds.iter().map(AsFd::as_fd));
+    packet::send(child, &bytes, &fds)
+}
+
+/// The stream, unless this process has closed it.
+fn open(stream: BorrowedFd<'_>) -> Option<BorrowedFd<'_>> {
+    rustix::io::fcntl_getfd(stream).is_ok().then_some(stream)
+}
+
+/// What a new process is told.
+#[derive(Debug)]
+pub(super) struct Told<'a> {
+    /// What it is to become.
     pub(super) packed: &'a [u8],
     /// What it gets for that.
     pub(super) fds: Vec<OwnedFd>,
@@ -77,35 +86,21 @@ pub(super) struct Received<'a> {
     stderr: Option<OwnedFd>,
 }
 
-impl<'a> Received<'a> {
-    /// Reads a message; none if it is not a request.
+impl<'a> Told<'a> {
+    /// Reads what [`tell`] has sent; none if it is not that.
     pub(super) fn decode(bytes: &'a [u8], fds: Vec<OwnedFd>) -> Option<Self> {
-        let (pid, rest) = bytes.split_first_chunk()?;
-        let (&present, rest) = rest.split_first()?;
+        let (&present, rest) = bytes.split_first()?;
         let (length, rest) = rest.split_first_chunk()?;
         let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
         let (surroundings, packed) = rest.split_at_checked(length)?;
-
         let mut fds = fds.into_iter();
-        let socket = fds.next()?;
         let mut next = |bit| if present & bit != 0 { fds.next() } else { None };
         let (directory, stdout, stderr) = (next(HAS_DIRECTORY), next(HAS_STDOUT), next(HAS_STDERR));
-        let pid = u32::from_le_bytes(*pid);
-        Some(Self {
-            pid,
-            socket,
-            packed,
-            fds: fds.collect(),
-            surroundings,
-            directory,
-            stdout,
-            stderr,
-        })
+        Some(Self { packed, fds: fds.collect(), surroundings, directory, stdout, stderr })
     }
 
     /// Makes the requester's surroundings those of this process, which has one thread and is still in those of `now`.
     pub(super) fn enter(&mut self, now: &Surroundings) -> io::Result<()> {
-        // Taken, because what becomes of this value afterwards never returns, and so never drops.
         if let Some(directory) = self.directory.take() {
             rustix::process::fchdir(directory)?;
         }
@@ -178,19 +173,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn request_survives_and_cut_ones_are_refused() {
-        let (_ours, theirs) = multiproc_sys::packet::pair().unwrap();
+    fn what_is_told_survives_and_cut_messages_are_refused() {
+        let (ours, theirs) = packet::pair().unwrap();
         let extra = theirs.try_clone().unwrap();
-        let packed = Packed { bytes: b"what to become".to_vec(), fds: vec![extra] };
-        let Request { bytes, fds } = Request::here(theirs, packed).unwrap();
+        tell(ours.as_fd(), &Packed { bytes: b"what to become".to_vec(), fds: vec![extra] })
+            .unwrap();
+        let (mut bytes, mut fds) = (Vec::new(), Vec::new());
+        assert!(packet::recv(theirs.as_fd(), &mut bytes, &mut fds).unwrap());
         for cut in 0..bytes.len() - b"what to become".len() {
-            let copies = fds.iter().map(|fd| fd.try_clone().unwrap()).collect();
-            assert!(Received::decode(&bytes[..cut], copies).is_none(), "cut at {cut}");
+            assert!(Told::decode(&bytes[..cut], Vec::new()).is_none(), "cut at {cut}");
         }
-        let request = Received::decode(&bytes, fds).unwrap();
-        assert_eq!(request.pid, process::id());
-        assert_eq!(request.packed, b"what to become");
-        assert_eq!(request.fds.len(), 1);
-        assert_eq!(request.surroundings, Surroundings::here().unwrap().0);
+        let told = Told::decode(&bytes, fds).unwrap();
+        assert_eq!(told.packed, b"what to become");
+        assert_eq!(told.fds.len(), 1);
+        assert_eq!(told.surroundings, Surroundings::here().unwrap().0);
+    }
+
+    #[test]
+    fn request_names_who_asks() {
+        let (ours, theirs) = packet::pair().unwrap();
+        Request::send(ours.as_fd(), theirs.as_fd()).unwrap();
+        let (mut bytes, mut fds) = (Vec::new(), Vec::new());
+        assert!(packet::recv(theirs.as_fd(), &mut bytes, &mut fds).unwrap());
+        assert!(Request::decode(&bytes[1..], &mut fds).is_none());
+        assert_eq!(Request::decode(&bytes, &mut fds).unwrap().pid, process::id());
+        assert!(Request::decode(&bytes, &mut fds).is_none(), "without a socket");
     }
 }

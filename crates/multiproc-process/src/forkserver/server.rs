@@ -23,7 +23,7 @@ use rustix::process::{Pid, WaitOptions, waitpid};
 
 use super::{
     preload::{OnPreloadError, Preload},
-    request::{Received, Surroundings},
+    request::{Request, Surroundings, Told},
 };
 use crate::report::Report;
 
@@ -123,7 +123,7 @@ impl Server {
             }
             if !is_over && ready.contains(&requests) {
                 match packet::try_recv(self.requests.as_fd(), &mut bytes, &mut fds) {
-                    Ok(true) => match Received::decode(&bytes, std::mem::take(&mut fds)) {
+                    Ok(true) => match Request::decode(&bytes, &mut fds) {
                         Some(request) => self = self.serve(request),
                         None => logging::error(format_args!(
                             "fork server got a message that is no request"
@@ -153,7 +153,7 @@ impl Server {
     }
 
     /// Forks. Takes the server and gives it back, because in the child there must be none.
-    fn serve(mut self, request: Received<'_>) -> Self {
+    fn serve(mut self, request: Request) -> Self {
         match make_process(request.pid) {
             Ok((Forked::Child, is_ours)) => self.become_child(request, is_ours),
             Ok((Forked::Parent(pid, pidfd), is_ours)) => {
@@ -177,7 +177,7 @@ impl Server {
     }
 
     /// In the child: takes on the requester's surroundings and becomes what was asked for.
-    fn become_child(self, mut request: Received<'_>, is_ours: bool) -> ! {
+    fn become_child(self, request: Request, is_ours: bool) -> ! {
         let Self { requests, starter, signals, interrupt, surroundings, signal_mask, children } =
             self;
         // A function that never returns drops nothing by itself. While a child held these, nobody would notice the
@@ -186,18 +186,28 @@ impl Server {
         exit::set_forked();
         interrupt.restore();
         set_signal_mask(signal_mask);
-        let entered = request.enter(&surroundings).and_then(|()| descriptors::stdin_from_null());
+        let socket = request.socket;
         let pid = rustix::process::getpid();
         let pidfd = if is_ours { None } else { multiproc_sys::pidfd::open(pid).ok().flatten() };
-        Report::Started { pid: pid.as_raw_nonzero().get(), pidfd, is_ours }
-            .send(request.socket.as_fd());
-        if let Err(err) = entered {
-            let why = format!("cannot take on the attributes of the requesting process: {err}");
-            Report::Refused(why).send(request.socket.as_fd());
-            exit::leave(1)
+        Report::Started { pid: pid.as_raw_nonzero().get(), pidfd, is_ours }.send(socket.as_fd());
+
+        let (mut bytes, mut fds) = (Vec::new(), Vec::new());
+        let told = packet::recv(socket.as_fd(), &mut bytes, &mut fds);
+        let told = told.and_then(|is_there| {
+            let told = Told::decode(&bytes, fds).filter(|_| is_there);
+            let mut told = told.ok_or(io::ErrorKind::UnexpectedEof)?;
+            told.enter(&surroundings)?;
+            descriptors::stdin_from_null()?;
+            Ok(told)
+        });
+        match told {
+            Ok(Told { packed, fds, .. }) => boot::run(packed, fds, socket),
+            Err(err) => {
+                let why = format!("cannot take on the attributes of the requesting process: {err}");
+                Report::Refused(why).send(socket.as_fd());
+                exit::leave(1)
+            }
         }
-        let Received { socket, packed, fds, .. } = request;
-        boot::run(packed, fds, socket)
     }
 
     /// Reaps the children that are ours and tells how each has ended.

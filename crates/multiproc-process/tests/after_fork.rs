@@ -1,0 +1,33 @@
+//! The table of after-fork callbacks, over generations of processes.
+
+use multiproc_image::after_fork;
+use multiproc_process::{Context, get_all_start_methods, get_context};
+
+multiproc_image::auto_init!();
+
+const GENERATIONS: usize = 5;
+
+// parity: start_methods.afterfork-registry-stable
+#[test]
+fn table_does_not_grow_from_generation_to_generation() {
+    for method in get_all_start_methods() {
+        // The harness has threads, which hold no lock that the children need.
+        let context = Context::from(method).allow_threads();
+        let counts =
+            context.start(count, (method.to_string(), GENERATIONS)).unwrap().result().unwrap();
+        assert_eq!(counts, [counts[0]; GENERATIONS], "{method}");
+        assert!(counts[0] > 0, "there is something to do after a fork");
+    }
+}
+
+/// How many callbacks this process has, once it has started one itself, and how many its descendants have.
+fn count(method: String, generations: usize) -> Vec<usize> {
+    let context = get_context(method.as_str()).unwrap();
+    let below = if generations > 1 {
+        context.start(count, (method, generations - 1)).unwrap().result().unwrap()
+    } else {
+        context.start(|| (), ()).unwrap().join().unwrap();
+        Vec::new()
+    };
+    [vec![after_fork::registered()], below].concat()
+}
