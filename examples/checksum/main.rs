@@ -26,7 +26,7 @@ mod batch;
 mod hash;
 mod report;
 
-use std::{cell::RefCell, collections::VecDeque, io, process::ExitCode};
+use std::{cell::RefCell, collections::VecDeque, ffi::CString, io, process::ExitCode};
 
 use multiproc::{Pool, TaskError};
 
@@ -91,16 +91,19 @@ fn checksum(pool: &Pool, options: &Options, report: &mut Report) -> Result<(), E
         match result {
             Ok(outcomes) => report.lines(&batch.files, outcomes).map_err(End::Output)?,
             Err(err) if is_the_end(&err) => return Err(End::Pool(err)),
-            Err(_) => one_by_one(pool, batch, report)?,
+            Err(err) => match &batch.files[..] {
+                [file] => report.error(file, &err),
+                files => one_by_one(pool, files, report)?,
+            },
         }
     }
     report.flush().map_err(End::Output)
 }
 
 /// Hashes each file of a batch by itself, when the batch has killed its workers: only the file that does it is lost.
-fn one_by_one(pool: &Pool, batch: Batch, report: &mut Report) -> Result<(), End> {
-    let files = batch.files.iter().map(|file| vec![file.clone()]);
-    for (file, result) in batch.files.iter().zip(pool.imap(hash_files, files)) {
+fn one_by_one(pool: &Pool, files: &[CString], report: &mut Report) -> Result<(), End> {
+    let batches = files.iter().map(|file| vec![file.clone()]);
+    for (file, result) in files.iter().zip(pool.imap(hash_files, batches)) {
         match result {
             Ok(outcomes) => {
                 report.lines(std::slice::from_ref(file), outcomes).map_err(End::Output)?;

@@ -25,17 +25,25 @@ impl Ledger {
     pub fn check(&self, after: &str) -> Result<(), Failure> {
         let now = Self::take();
         if now.descriptors != self.descriptors {
-            let links: Vec<_> = (now.descriptors.iter().filter(|fd| !self.descriptors.contains(fd)))
-                .map(|fd| (fd, std::fs::read_link(format!("/proc/self/fd/{fd}"))))
-                .collect();
+            let links: Vec<_> =
+                (now.descriptors.iter().filter(|fd| !self.descriptors.contains(fd)))
+                    .map(|fd| (fd, std::fs::read_link(format!("/proc/self/fd/{fd}"))))
+                    .collect();
             return Err(Failure::new(format!(
                 "descriptors after {after}: {:?}, before: {:?}; new: {links:?}",
                 now.descriptors, self.descriptors
             )));
         }
         if now.children != self.children {
-            let states: Vec<_> = now.children.iter().map(|pid| (pid, procfs::comm(*pid), procfs::state(*pid))).collect();
-            return Err(Failure::new(format!("children after {after}: {states:?}, before: {:?}", self.children)));
+            let states: Vec<_> = now
+                .children
+                .iter()
+                .map(|pid| (pid, procfs::comm(*pid), procfs::state(*pid)))
+                .collect();
+            return Err(Failure::new(format!(
+                "children after {after}: {states:?}, before: {:?}",
+                self.children
+            )));
         }
         Ok(())
     }

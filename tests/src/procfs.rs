@@ -75,8 +75,11 @@ pub fn link(number: i32) -> Option<String> {
 
 /// Processes whose parent is `pid`, zombies included.
 pub fn children_and_zombies_of(pid: u32) -> Vec<u32> {
-    let all = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    all.filter(|child: &u32| stat_field(*child, 4).is_ok_and(|parent| parent == pid.to_string())).collect()
+    let all = fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    all.filter(|child: &u32| stat_field(*child, 4).is_ok_and(|parent| parent == pid.to_string()))
+        .collect()
 }
 
 /// Waits until a process is gone, or is a zombie that nobody but its parent can do anything about.

@@ -2,7 +2,9 @@
 
 use std::io;
 
-use libc::{BPF_ABS, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W, c_long, sock_filter, sock_fprog};
+use libc::{
+    BPF_ABS, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W, c_long, sock_filter, sock_fprog,
+};
 
 /// From now on every `clone` of this process and its descendants fails with `errno`.
 ///
@@ -27,7 +29,8 @@ pub fn refuse_clone(errno: i32) -> io::Result<()> {
         return Err(io::Error::last_os_error());
     }
     // SAFETY: The filter and its program live until the call returns; the kernel copies them.
-    match unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const filter) } {
+    match unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const filter) }
+    {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }

@@ -145,17 +145,15 @@ fn take(key: Key) -> Option<Callback> {
     FINALIZERS.get().waiting.lock().ok()?.remove(&key)
 }
 
-/// Runs the waiting finalizers whose priority is at least `least`, those registered meanwhile included.
+/// Runs the finalizers that wait now and whose priority is at least `least`, the highest first.
 ///
 /// One that panics is reported and does not keep the others from running.
 pub fn run_finalizers(least: i32) {
-    loop {
-        let Some(finalizers) = FINALIZERS.get_if_made() else { return };
-        let next = finalizers.waiting.lock().ok().and_then(|mut waiting| {
-            let key = *waiting.range((Some(least), 0)..).next_back()?.0;
-            waiting.remove(&key)
-        });
-        let Some(callback) = next else { return };
+    let Some(finalizers) = FINALIZERS.get_if_made() else { return };
+    let Ok(waiting) = finalizers.waiting.lock() else { return };
+    let keys: Vec<Key> = waiting.range((Some(least), 0)..).rev().map(|(key, _)| *key).collect();
+    drop(waiting);
+    for callback in keys.into_iter().filter_map(take) {
         if catch_unwind(AssertUnwindSafe(callback)).is_err() {
             logging::error(format_args!("a finalizer panicked"));
         }

@@ -20,7 +20,10 @@ use multiproc_sys::{
     primitive::{AtomicI32, Ordering},
 };
 
-use crate::after_fork::{self, ForkLocal};
+use crate::{
+    after_fork::{self, ForkLocal},
+    threads,
+};
 
 const NONE: RawFd = -1;
 
@@ -59,7 +62,8 @@ pub fn for_child() -> io::Result<OwnedFd> {
 pub fn adopt(line: OwnedFd, daemon: bool) -> io::Result<()> {
     after_fork::register(forget);
     if daemon {
-        lifeline::die_with(line.as_fd())?;
+        let start_thread = |body| threads::spawn("multiproc-lifeline", body).map(drop);
+        lifeline::die_with(line.as_fd(), start_thread)?;
     }
     close(PARENT.swap(line.into_raw_fd(), Ordering::AcqRel));
     Ok(())

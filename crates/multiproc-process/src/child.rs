@@ -25,6 +25,9 @@ use crate::{
 /// The exit code of a process whose exit status somebody else took, as Python has it.
 pub(crate) const UNKNOWN: i32 = 255;
 
+/// How often a child that cannot be watched is looked at.
+const PATROL: Duration = Duration::from_millis(1);
+
 /// A handle to a child that was started, whatever its function returns; clones are handles to the same child.
 ///
 /// # If a process dies
@@ -142,6 +145,15 @@ impl Inner {
             if self.settle()? {
                 return Ok(true);
             }
+            if self.is_ours {
+                // Without a pidfd, the pipe is at its end a moment before the child can be reaped, or for good if the
+                // child has become another program. No event tells when that ends.
+                if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                    return Ok(false);
+                }
+                std::thread::sleep(PATROL);
+                continue;
+            }
             // It has ended, but its parent, the fork server, has not yet told how.
             let socket = self.state().socket.as_ref().map(OwnedFd::try_clone).transpose()?;
             if let Some(socket) = socket
@@ -188,15 +200,7 @@ impl Inner {
                 Err(err) if is_unsupported(&err) => pidfd::reap_by_pid(self.pid),
                 result => result,
             },
-            Sentinel::Pipe(_) => {
-                // The other end is closed while the process exits; it can be reaped very soon.
-                loop {
-                    match pidfd::reap_by_pid(self.pid)? {
-                        None => std::thread::yield_now(),
-                        exit => return Ok(exit),
-                    }
-                }
-            }
+            Sentinel::Pipe(_) => pidfd::reap_by_pid(self.pid),
         }
     }
 

@@ -58,7 +58,7 @@ pub fn catch<T>(function: impl FnOnce() -> T, last_words: LastWords) -> Result<T
 type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Send + Sync>;
 
 /// Sets the hook, unless this process, or the one that it was forked from, has done so.
-fn watch_panics() {
+pub(crate) fn watch_panics() {
     static SET: AtomicBool = AtomicBool::new(false);
     static PREVIOUS: OnceLock<Hook> = OnceLock::new();
     if SET.swap(true, Ordering::AcqRel) {

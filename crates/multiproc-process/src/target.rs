@@ -67,8 +67,13 @@ where
     F::Output: Serialize,
     Args: DeserializeOwned,
 {
-    let Boot { payload, fds, socket } = boot;
+    let Boot { mut payload, mut fds, socket } = boot;
     held::SOCKET.keep(socket);
+    if payload.pop() == Some(1)
+        && let Some(sentinel) = fds.pop()
+    {
+        held::SENTINEL.keep(sentinel);
+    }
     let decoded = multiproc_wire::decode::<(F::State, Args)>(&payload, fds);
     drop(payload);
     run::child(|| match decoded {

@@ -48,16 +48,25 @@ pub fn is_cut(line: BorrowedFd<'_>) -> io::Result<bool> {
 
 /// Has this process killed (SIGKILL) when the write end of `line` is gone; at once if it already is.
 ///
+/// Where the kernel's own way is not to be had, `start_thread` makes the thread that watches, so that the caller knows
+/// which of its threads is one of ours.
+///
 /// # Errors
 ///
-/// What making a thread reports, where the kernel's own way is not to be had.
-pub fn die_with(line: BorrowedFd<'_>) -> io::Result<()> {
+/// What `start_thread` reports.
+pub fn die_with(
+    line: BorrowedFd<'_>,
+    start_thread: impl FnOnce(Box<dyn FnOnce() + Send>) -> io::Result<()>,
+) -> io::Result<()> {
     match arm(line) {
         Ok(armed) => {
             // It must stay open for as long as this process lives, and nobody has a use for it.
             std::mem::forget(armed);
         }
-        Err(_) => watch(line.try_clone_to_owned()?)?,
+        Err(_) => {
+            let line = line.try_clone_to_owned()?;
+            start_thread(Box::new(move || watch(&line)))?;
+        }
     }
     if is_cut(line)? {
         kill_self();
@@ -89,17 +98,9 @@ fn control(fd: &OwnedFd, command: libc::c_int, value: libc::c_int) -> io::Result
     }
 }
 
-fn watch(line: OwnedFd) -> io::Result<()> {
-    std::thread::Builder::new().name("multiproc-lifeline".into()).stack_size(64 * 1024).spawn(
-        move || {
-            loop {
-                if poll::wait_readable(line.as_fd(), None).unwrap_or(true) {
-                    kill_self();
-                }
-            }
-        },
-    )?;
-    Ok(())
+fn watch(line: &OwnedFd) {
+    while !poll::wait_readable(line.as_fd(), None).unwrap_or(true) {}
+    kill_self();
 }
 
 fn kill_self() {

@@ -73,7 +73,9 @@ fn leave_a_daemon(ctx: &Context) -> Result<(), Box<dyn Error>> {
 fn remove_program(ctx: &Context) -> Result<(), Box<dyn Error>> {
     let program = std::env::current_exe()?;
     for descriptor in procfs::open_descriptors() {
-        if std::fs::read_link(format!("/proc/self/fd/{descriptor}")).is_ok_and(|file| file == program) {
+        if std::fs::read_link(format!("/proc/self/fd/{descriptor}"))
+            .is_ok_and(|file| file == program)
+        {
             let null = std::fs::File::open("/dev/null")?;
             // SAFETY: Plain numbers. That the descriptor belongs to the library is the point.
             unsafe { libc::dup2(null.as_raw_fd(), descriptor) };

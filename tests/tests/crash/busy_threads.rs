@@ -1,6 +1,8 @@
 //! Forks while other threads are busy with what std locks.
 //!
-//! The child of such a fork finds some lock held by a thread that it does not have. It must not need it.
+//! The child of such a fork finds some lock held by a thread that it does not have. It must not need it. What cannot
+//! be helped: std has one lock for all backtraces, so a forked child that panics, forked while another thread panics,
+//! may wait for that for ever. It is what `allow_threads` warns of.
 
 use std::{
     fs::OpenOptions,
@@ -57,17 +59,27 @@ fn start_while_busy(method: String, with: String) -> Result<(), Failure> {
 
     let number = if method == "fork" { 200 } else { 20 };
     let ctx = context_named(&method);
-    for _ in 0..number {
+    for round in 0..number {
         assert_eq!(ctx.start(print_and_return, (7,))?.result()?, 7);
         let failed = ctx.start(|| Err::<(), _>("expected by the test".to_string()), ())?;
         assert_eq!(failed.result()?, Err("expected by the test".into()));
-        let Err(ProcessError::Panicked(report)) = ctx.start(panic_at_once, ())?.result() else { panic!("it panicked") };
-        assert_eq!(report.message, "expected by the test");
+        // To name the functions of a backtrace takes long.
+        if round % 20 == 0 && (method.as_str(), with.as_str()) != ("fork", "panic") {
+            check_panic(&ctx)?;
+        }
     }
     over.store(true, Ordering::Relaxed);
     for thread in busy {
         thread.join().map_err(|_| "a thread panicked")?;
     }
+    Ok(())
+}
+
+fn check_panic(ctx: &Context) -> Result<(), Failure> {
+    let Err(ProcessError::Panicked(report)) = ctx.start(panic_at_once, ())?.result() else {
+        panic!("it panicked")
+    };
+    assert_eq!(report.message, "expected by the test");
     Ok(())
 }
 

@@ -11,7 +11,10 @@ each_start_method! {
 fn daemonic_child_dies_with_its_killed_parent(ctx: &Context) -> TestResult {
     for in_thread in [false, true] {
         let (ours, theirs) = pipe::<(), u32>()?;
-        let parent = ctx.process().daemon(true).start(have_a_child, (name_of(ctx), theirs, true, in_thread))?;
+        let parent = ctx
+            .process()
+            .daemon(true)
+            .start(have_a_child, (name_of(ctx), theirs, true, in_thread))?;
         let child = ours.recv()?;
 
         parent.kill()?;
@@ -26,7 +29,10 @@ fn daemonic_child_dies_with_its_killed_parent(ctx: &Context) -> TestResult {
 fn other_child_survives_its_killed_parent(ctx: &Context) -> TestResult {
     for in_thread in [false, true] {
         let (ours, theirs) = pipe::<(), u32>()?;
-        let parent = ctx.process().daemon(true).start(have_a_child, (name_of(ctx), theirs, false, in_thread))?;
+        let parent = ctx
+            .process()
+            .daemon(true)
+            .start(have_a_child, (name_of(ctx), theirs, false, in_thread))?;
         let child = ours.recv()?;
 
         parent.kill()?;
@@ -60,7 +66,8 @@ fn daemonic_child_of_a_parent_killed_at_once(ctx: &Context) -> TestResult {
     let mut random = multiproc_tests::random::Random::new();
     for _ in 0..20 {
         let (ours, theirs) = pipe::<(), u32>()?;
-        let parent = ctx.process().daemon(true).start(have_a_child, (name_of(ctx), theirs, true, false))?;
+        let parent =
+            ctx.process().daemon(true).start(have_a_child, (name_of(ctx), theirs, true, false))?;
         for _ in 0..random.below(40) {
             random.dither();
         }
@@ -73,9 +80,19 @@ fn daemonic_child_of_a_parent_killed_at_once(ctx: &Context) -> TestResult {
 }
 
 /// Starts a child, possibly from a thread that ends, says its pid by way of it, and waits for ever.
-fn have_a_child(method: String, line: Connection<u32, ()>, daemon: bool, in_thread: bool) -> Result<(), Failure> {
-    let start = move || context_named(&method).process().daemon(daemon).start(tell_pid_and_wait, (line,));
-    let child = if in_thread { std::thread::spawn(start).join().map_err(|_| "it panicked")? } else { start() }?;
+fn have_a_child(
+    method: String,
+    line: Connection<u32, ()>,
+    daemon: bool,
+    in_thread: bool,
+) -> Result<(), Failure> {
+    let start =
+        move || context_named(&method).process().daemon(daemon).start(tell_pid_and_wait, (line,));
+    let child = if in_thread {
+        std::thread::spawn(start).join().map_err(|_| "it panicked")?
+    } else {
+        start()
+    }?;
     child.join()?;
     Ok(())
 }

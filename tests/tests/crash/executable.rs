@@ -3,15 +3,29 @@
 use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
 use multiproc::{Context, Failure, StartError};
-use multiproc_tests::{TestResult, context_named, each_start_method, in_child, ledger::Ledger, name_of};
+use multiproc_tests::{
+    TestResult, context_named, each_start_method, in_child, ledger::Ledger, name_of,
+};
 
 each_start_method! { program_whose_file_and_descriptor_are_gone, executable_that_is_none }
 
 fn program_whose_file_and_descriptor_are_gone(ctx: &Context) -> TestResult {
     // A copy, because the program removes it.
-    let copy = std::env::temp_dir().join(format!("multiproc-gone-{}-{}", name_of(ctx), std::process::id()));
+    let copy = std::env::temp_dir().join(format!(
+        "multiproc-gone-{}-{}",
+        name_of(ctx),
+        std::process::id()
+    ));
     fs::copy(env!("CARGO_BIN_EXE_scenes"), &copy)?;
-    let output = Command::new(&copy).args(["gone", &name_of(ctx)]).output()?;
+    let output = loop {
+        match Command::new(&copy).args(["gone", &name_of(ctx)]).output() {
+            // A child that another test has forked still holds it open for writing.
+            Err(err) if err.kind() == std::io::ErrorKind::ExecutableFileBusy => {
+                std::thread::yield_now()
+            }
+            output => break output?,
+        }
+    };
     let remains = copy.exists();
     let _ = fs::remove_file(&copy);
     assert!(!remains, "the scene removes its file");
@@ -34,9 +48,11 @@ fn start_other_executables(method: String) -> Result<(), Failure> {
     fs::write(&text, "not a program")?;
     fs::set_permissions(&text, fs::Permissions::from_mode(0o755))?;
 
-    for (path, errno) in
-        [("/nonexistent/program".into(), libc::ENOENT), ("/".into(), libc::EACCES), (text.clone(), libc::ENOEXEC)]
-    {
+    for (path, errno) in [
+        ("/nonexistent/program".into(), libc::ENOENT),
+        ("/".into(), libc::EACCES),
+        (text.clone(), libc::ENOEXEC),
+    ] {
         multiproc::set_executable(path);
         let started = ctx.start(|| 7, ());
         if method == "fork" {

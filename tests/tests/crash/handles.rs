@@ -3,7 +3,9 @@
 use std::os::fd::AsFd;
 
 use multiproc::{Context, Failure, active_children, connection::wait};
-use multiproc_tests::{TestResult, context_named, each_start_method, held, in_child, ledger::Ledger, name_of, procfs};
+use multiproc_tests::{
+    TestResult, context_named, each_start_method, held, in_child, ledger::Ledger, name_of, procfs,
+};
 
 each_start_method! { dropped_handle_leaves_no_zombie, dropped_handle_of_an_ended_child, many_dropped_handles }
 

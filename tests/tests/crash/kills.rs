@@ -7,7 +7,8 @@ use std::sync::{
 
 use multiproc::{Context, Failure, Process, ProcessError};
 use multiproc_tests::{
-    TestResult, context_named, each_start_method, held, in_child, ledger::Ledger, name_of, once, procfs, random::Random,
+    TestResult, context_named, each_start_method, held, in_child, ledger::Ledger, name_of, once,
+    procfs, random::Random,
 };
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -56,10 +57,12 @@ fn start_under_fire(method: String, the_server: bool) -> Result<(), Failure> {
             while !over.load(Ordering::Relaxed) {
                 for child in procfs::children_of(std::process::id()) {
                     // What the server has just made is called like it for a moment.
-                    let is_server = procfs::comm(child) == "ForkServer" && procfs::has_executed(child);
+                    let is_server =
+                        procfs::comm(child) == "ForkServer" && procfs::has_executed(child);
                     if is_server == the_server {
                         random.dither();
-                        let _ = kill_process(Pid::from_raw(child.cast_signed()).unwrap(), Signal::KILL);
+                        let _ =
+                            kill_process(Pid::from_raw(child.cast_signed()).unwrap(), Signal::KILL);
                     }
                 }
             }
@@ -71,7 +74,10 @@ fn start_under_fire(method: String, the_server: bool) -> Result<(), Failure> {
         match ctx.start(|number: u32| number, (7,)) {
             Ok(process) => {
                 check_end(&process).map_err(|err| err.to_string())?;
-                assert!(!the_server || process.exitcode() == Some(0), "{process:?} was not to be killed");
+                assert!(
+                    !the_server || process.exitcode() == Some(0),
+                    "{process:?} was not to be killed"
+                );
                 started += 1;
             }
             Err(err) => {
@@ -96,7 +102,8 @@ fn survive_the_server() -> Result<(), Failure> {
     multiproc::stop_forkserver();
     let before = Ledger::take();
     for _ in 0..5 {
-        let running: Vec<_> = (0..3).map(|_| held(&ctx)).collect::<Result<_, _>>().map_err(|err| err.to_string())?;
+        let running: Vec<_> =
+            (0..3).map(|_| held(&ctx)).collect::<Result<_, _>>().map_err(|err| err.to_string())?;
         for server in procfs::fork_servers() {
             kill_process(Pid::from_raw(server.cast_signed()).ok_or("a pid")?, Signal::KILL)?;
         }

@@ -33,7 +33,8 @@ fn start_one_by_one(method: String, folder: PathBuf, number: u32) -> Result<(), 
 
 fn start_all(method: String, folder: PathBuf, number: u32) -> Result<(), Failure> {
     let (ctx, before) = prepare(&method, &folder)?;
-    let running: Vec<_> = (0..number).map(|_| held(&ctx)).collect::<Result<_, _>>().map_err(|err| err.to_string())?;
+    let running: Vec<_> =
+        (0..number).map(|_| held(&ctx)).collect::<Result<_, _>>().map_err(|err| err.to_string())?;
     assert!(running.iter().all(|(process, _)| process.is_alive()));
     for (_, line) in &running {
         line.send(&())?;
@@ -59,7 +60,8 @@ fn prepare(method: &str, folder: &PathBuf) -> Result<(Context, Ledger), Failure>
 
 fn check(before: &Ledger, folder: &PathBuf) -> Result<(), Failure> {
     before.check("many processes")?;
-    let files: Vec<_> = fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.file_name())).collect();
+    let files: Vec<_> =
+        fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.file_name())).collect();
     assert!(files.is_empty(), "left behind: {files:?}");
     for entry in fs::read_dir("/dev/shm").into_iter().flatten() {
         let name = entry?.file_name();

@@ -2,7 +2,8 @@
 
 use multiproc::{Context, Failure, OnPreloadError, StartError, set_forkserver_preload};
 use multiproc_tests::{
-    TestResult, context_named, each_start_method, in_child, ledger::Ledger, name_of, once, refusal::refuse_clone,
+    TestResult, context_named, each_start_method, in_child, ledger::Ledger, name_of, once,
+    refusal::refuse_clone,
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 

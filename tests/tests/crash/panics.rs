@@ -33,7 +33,9 @@ fn panic_without_a_text(ctx: &Context) -> TestResult {
 }
 
 fn report(process: Process<()>) -> PanicReport {
-    let Err(ProcessError::Panicked(report)) = process.result() else { panic!("{process:?} did not panic") };
+    let Err(ProcessError::Panicked(report)) = process.result() else {
+        panic!("{process:?} did not panic")
+    };
     assert_eq!(process.exitcode(), Some(1));
     report
 }

@@ -21,7 +21,10 @@ fn large_arguments_and_results(ctx: &Context) -> TestResult {
     let text: String = ('a'..='z').cycle().take(LARGE).collect();
     let numbers: Vec<u64> = (0..LARGE as u64 / 8).collect();
 
-    let process = ctx.start(|text: String, numbers: Vec<u64>| (text, numbers), (text.clone(), numbers.clone()))?;
+    let process = ctx.start(
+        |text: String, numbers: Vec<u64>| (text, numbers),
+        (text.clone(), numbers.clone()),
+    )?;
 
     // Not joined before: a result that nobody reads does not keep the child from exiting.
     process.join()?;

@@ -33,10 +33,15 @@ fn check(program: &Path, code: i32) -> TestResult {
     assert_eq!(lines.len(), 3, "{stdout}");
     for (line, method) in lines.iter().zip(["forkserver", "fork", "spawn"]) {
         let expected = format!("{method}: {code}, no way to go on from 7, at ");
-        let place = line.strip_prefix(&expected).ok_or_else(|| format!("{line}: not {expected}"))?;
+        let place =
+            line.strip_prefix(&expected).ok_or_else(|| format!("{line}: not {expected}"))?;
         assert!(place.contains("aborts.rs:"), "{line}");
     }
     let stderr = String::from_utf8(output.stderr)?;
-    assert_eq!(stderr.matches("no way to go on from 7").count(), 3, "each was printed once: {stderr}");
+    assert_eq!(
+        stderr.matches("no way to go on from 7").count(),
+        3,
+        "each was printed once: {stderr}"
+    );
     Ok(())
 }

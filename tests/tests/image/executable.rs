@@ -38,7 +38,10 @@ fn program_goes_on_when_its_file_is_replaced() -> TestResult {
 }
 
 /// Runs a copy of a program, changes its file once its `main` runs, and has it start processes only then.
-fn change_while_it_runs(scratch: &Path, change: impl FnOnce(&Path) -> std::io::Result<()>) -> TestResult {
+fn change_while_it_runs(
+    scratch: &Path,
+    change: impl FnOnce(&Path) -> std::io::Result<()>,
+) -> TestResult {
     let path = scratch.join("program");
     copy(env!("CARGO_BIN_EXE_steady"), &path)?;
     let mut program = Command::new(&path).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
@@ -70,7 +73,8 @@ fn executable_can_be_chosen() -> Result<(), Failure> {
     fs::hard_link(env::current_exe()?, &link)?;
     let text = link.to_str().ok_or("a path of text")?;
 
-    let ways = [PathBuf::from(text), PathBuf::from(OsStr::from_bytes(text.as_bytes())), link.clone()];
+    let ways =
+        [PathBuf::from(text), PathBuf::from(OsStr::from_bytes(text.as_bytes())), link.clone()];
     for path in ways {
         set_executable(path);
         let child = Context::spawn().start(path_of_this_program, ())?;
@@ -87,12 +91,16 @@ fn another_build_refuses() -> Result<(), Failure> {
 
     let child = Context::spawn().start(|| 7, ())?;
     match child.result() {
-        Err(ProcessError::Refused { message }) => assert!(message.contains("another build"), "{message}"),
+        Err(ProcessError::Refused { message }) => {
+            assert!(message.contains("another build"), "{message}")
+        }
         other => panic!("{other:?}"),
     }
     assert_eq!(child.exitcode(), Some(1));
     match Context::forkserver().start(|| 7, ()) {
-        Err(StartError::Refused { message }) => assert!(message.contains("another build"), "{message}"),
+        Err(StartError::Refused { message }) => {
+            assert!(message.contains("another build"), "{message}")
+        }
         other => panic!("{other:?}"),
     }
     set_executable(None);
@@ -104,11 +112,20 @@ fn program_that_knows_nothing_of_us_just_runs() -> Result<(), Failure> {
     for (program, code) in [("/bin/true", 0), ("/bin/false", 1)] {
         set_executable(PathBuf::from(program));
         let child = Context::spawn().start(|| 7, ())?;
-        assert!(matches!(child.result(), Err(ProcessError::Exited { code: ended }) if ended == code), "{child:?}");
+        assert!(
+            matches!(child.result(), Err(ProcessError::Exited { code: ended }) if ended == code),
+            "{child:?}"
+        );
         assert_eq!(child.exitcode(), Some(code));
-        assert!(matches!(Context::forkserver().start(|| 7, ()), Err(StartError::Refused { .. })), "{program}");
+        assert!(
+            matches!(Context::forkserver().start(|| 7, ()), Err(StartError::Refused { .. })),
+            "{program}"
+        );
     }
-    assert!(procfs::children_of(std::process::id()).is_empty(), "an error of a start leaves no process");
+    assert!(
+        procfs::children_of(std::process::id()).is_empty(),
+        "an error of a start leaves no process"
+    );
     Ok(())
 }
 
@@ -116,11 +133,16 @@ fn program_that_is_not_there_is_an_error() -> Result<(), Failure> {
     set_executable(PathBuf::from("/nonexistent/program"));
     for ctx in [Context::spawn(), Context::forkserver()] {
         match ctx.start(|| 7, ()) {
-            Err(StartError::Os { source, .. }) => assert_eq!(source.kind(), std::io::ErrorKind::NotFound),
+            Err(StartError::Os { source, .. }) => {
+                assert_eq!(source.kind(), std::io::ErrorKind::NotFound)
+            }
             other => panic!("{other:?}"),
         }
     }
-    assert!(procfs::children_of(std::process::id()).is_empty(), "an error of a start leaves no process");
+    assert!(
+        procfs::children_of(std::process::id()).is_empty(),
+        "an error of a start leaves no process"
+    );
     set_executable(PathBuf::from("a\0b"));
     assert!(matches!(Context::spawn().start(|| 7, ()), Err(StartError::Os { .. })));
     Ok(())
@@ -130,15 +152,22 @@ fn closed_descriptor_of_the_executable_is_noticed() -> Result<(), Failure> {
     // The descriptor is there at the latest when a process was started.
     Context::spawn().start(|| (), ())?.join()?;
     let program = env::current_exe()?;
-    let is_program = |number: &i32| procfs::link(*number).is_some_and(|link| Path::new(&link) == program);
-    let number = procfs::open_descriptors().into_iter().find(is_program).ok_or("a descriptor of the program")?;
+    let is_program =
+        |number: &i32| procfs::link(*number).is_some_and(|link| Path::new(&link) == program);
+    let number = procfs::open_descriptors()
+        .into_iter()
+        .find(is_program)
+        .ok_or("a descriptor of the program")?;
 
     let other = fs::File::open("/bin/true")?;
     // As a careless loop over all numbers does. Nobody drops the one that the library holds.
     unsafe { libc::close(number) };
     assert_eq!(Context::spawn().start(|| 7, ())?.result()?, 7, "closed");
 
-    assert_eq!(unsafe { libc::dup3(std::os::fd::AsRawFd::as_raw_fd(&other), number, libc::O_CLOEXEC) }, number);
+    assert_eq!(
+        unsafe { libc::dup3(std::os::fd::AsRawFd::as_raw_fd(&other), number, libc::O_CLOEXEC) },
+        number
+    );
     assert_eq!(Context::spawn().start(|| 7, ())?.result()?, 7, "another file in its place");
     assert_eq!(Context::forkserver().start(|| 7, ())?.result()?, 7);
     Ok(())

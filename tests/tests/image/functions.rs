@@ -51,7 +51,10 @@ fn types_of_the_program_itself_travel(ctx: &Context) -> TestResult {
         Point,
         Circle { radius: T },
     }
-    let shapes = HashMap::from([("a".to_string(), Shape::Point), ("b".to_string(), Shape::Circle { radius: 2.5 })]);
+    let shapes = HashMap::from([
+        ("a".to_string(), Shape::Point),
+        ("b".to_string(), Shape::Circle { radius: 2.5 }),
+    ]);
     let back = ctx.start(|shapes: HashMap<String, Shape<f64>>| shapes, (shapes,))?.result()?;
     assert_eq!(back["a"], Shape::Point);
     assert_eq!(back["b"], Shape::Circle { radius: 2.5 });

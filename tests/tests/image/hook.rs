@@ -16,7 +16,9 @@ use std::{
 
 use multiproc::Failure;
 use multiproc_tests::{Scratch, TestResult, contexts};
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socketpair};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socketpair,
+};
 
 multiproc_tests::once! {
     variable_that_names_no_socket_changes_nothing,
@@ -52,7 +54,8 @@ fn file_in_the_place_of_the_socket_is_left_alone() -> TestResult {
 fn foreign_socket_keeps_its_data() -> TestResult {
     let stream = UnixStream::pair()?;
     let datagram = UnixDatagram::pair()?;
-    let packets = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+    let packets =
+        socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
     let (a, b) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
     a.connect(b.local_addr()?)?;
 
@@ -72,7 +75,11 @@ fn foreign_socket_keeps_its_data() -> TestResult {
         let (length, _) = recv(&theirs, &mut buffer, RecvFlags::DONTWAIT)?;
         assert_eq!(&buffer[..length], data, "{kind}");
         // And nothing was said through it.
-        assert_eq!(recv(&ours, &mut buffer, RecvFlags::DONTWAIT), Err(rustix::io::Errno::AGAIN), "{kind}");
+        assert_eq!(
+            recv(&ours, &mut buffer, RecvFlags::DONTWAIT),
+            Err(rustix::io::Errno::AGAIN),
+            "{kind}"
+        );
     }
     Ok(())
 }
@@ -86,8 +93,14 @@ fn variable_never_reaches_a_program_that_a_child_runs() -> Result<(), Failure> {
         let (own, arguments, environment) = ctx.start(environment_of_a_program, ())?.result()??;
         assert_eq!(own, None, "{name}: not even the child sees it");
         assert_eq!(arguments, std::env::args().collect::<Vec<_>>(), "{name}");
-        assert!(environment.contains(&"OWN_VARIABLE=kept\u{1f980}".to_string()), "{name}: {environment:?}");
-        assert!(environment.iter().all(|variable| !variable.contains(VARIABLE)), "{name}: {environment:?}");
+        assert!(
+            environment.contains(&"OWN_VARIABLE=kept\u{1f980}".to_string()),
+            "{name}: {environment:?}"
+        );
+        assert!(
+            environment.iter().all(|variable| !variable.contains(VARIABLE)),
+            "{name}: {environment:?}"
+        );
     }
     Ok(())
 }

@@ -45,10 +45,15 @@ fn lines_say_level_and_name_in_every_process() -> Result<(), Failure> {
             "[INFO/speaker] process shutting down",
             "[INFO/speaker] process exiting with exitcode 0",
         ] {
-            assert_eq!(said.lines().filter(|said| *said == line).count(), 1, "{name}: {line} in {said}");
+            assert_eq!(
+                said.lines().filter(|said| *said == line).count(),
+                1,
+                "{name}: {line} in {said}"
+            );
         }
         for line in said.lines() {
-            let (tag, message) = line.strip_prefix('[').and_then(|line| line.split_once("] ")).ok_or("a tag")?;
+            let (tag, message) =
+                line.strip_prefix('[').and_then(|line| line.split_once("] ")).ok_or("a tag")?;
             let (level, process) = tag.split_once('/').ok_or("a level and a name")?;
             assert!(["INFO", "SUBWARNING", "WARNING", "ERROR"].contains(&level), "{name}: {line}");
             assert!(["Alone", "speaker", "ForkServer"].contains(&process), "{name}: {line}");
@@ -64,10 +69,12 @@ fn level_holds_for_every_process_started_later() -> Result<(), Failure> {
     assert_eq!(get_logger().level(), Level::Warning, "as long as nobody sets another");
     for (method, ctx) in contexts() {
         force_start_method(Some(ctx.get_start_method()));
-        for (level, expected) in [(Level::Debug, true), (Level::Error, false), (Level::Info, false)] {
+        for (level, expected) in [(Level::Debug, true), (Level::Error, false), (Level::Info, false)]
+        {
             get_logger().set_level(level);
             let from = text(&heard)?.len();
-            let of_grandchild = Context::from(ctx.get_start_method()).start(level_of_child, ())?.result()??;
+            let of_grandchild =
+                Context::from(ctx.get_start_method()).start(level_of_child, ())?.result()??;
             assert_eq!(of_grandchild, level.to_string(), "{method}");
             let said = text(&heard)?[from..].to_string();
             assert_eq!(said.contains("[DEBUG/"), expected, "{method} {level}: {said}");
@@ -81,7 +88,11 @@ fn one_line_is_said_once() -> Result<(), Failure> {
     let heard = capture_stderr()?;
     log_to_stderr(Level::Warning);
     log_to_stderr(None).log(Level::Warning, "once");
-    assert_eq!(text(&heard)?, "[WARNING/Alone] once\n", "asking again changes no level and doubles no line");
+    assert_eq!(
+        text(&heard)?,
+        "[WARNING/Alone] once\n",
+        "asking again changes no level and doubles no line"
+    );
     Ok(())
 }
 

@@ -13,7 +13,9 @@ use std::{
     time::Duration,
 };
 
-use multiproc::{Context, Failure, Finalizer, at_exit, connection, connection::Sender, pipe, simplex};
+use multiproc::{
+    Context, Failure, Finalizer, at_exit, connection, connection::Sender, pipe, simplex,
+};
 use multiproc_tests::TestResult;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -64,8 +66,14 @@ fn finalizers_run_in_one_thread_while_another_makes_them() -> TestResult {
         scope.spawn(|| {
             for round in 0..ROUNDS {
                 let counter = ran.clone();
-                let count = move || drop(counter.fetch_add(1, Relaxed));
-                let finalizer = if round % 2 == 0 { Finalizer::new(count) } else { Finalizer::with_priority(7, count) };
+                let count = move || {
+                    counter.fetch_add(1, Relaxed);
+                };
+                let finalizer = if round % 2 == 0 {
+                    Finalizer::new(count)
+                } else {
+                    Finalizer::with_priority(7, count)
+                };
                 made.fetch_add(1, Relaxed);
                 match round % 3 {
                     0 => drop(finalizer),
@@ -144,7 +152,9 @@ fn errors_have_a_type_each() -> TestResult {
     let (a, b) = pipe::<u8, u8>()?;
     a.send_bytes(b"longer than one")?;
     let too_short = b.recv_bytes_into(&mut [0]).unwrap_err();
-    assert!(matches!(&too_short, connection::RecvError::BufferTooShort { message, .. } if message == b"longer than one"));
+    assert!(
+        matches!(&too_short, connection::RecvError::BufferTooShort { message, .. } if message == b"longer than one")
+    );
     let timeout = b.recv_timeout(Duration::ZERO).unwrap_err();
     assert!(matches!(timeout, connection::RecvTimeoutError::Timeout));
 
@@ -176,22 +186,38 @@ fn value_may_write_itself_its_own_way(ctx: &Context) -> TestResult {
 fn every_name_of_this_part_is_at_the_root() -> TestResult {
     use multiproc::{
         Process, ProcessError, active_children, connection::RecvError as BufferTooShort,
-        connection::RecvTimeoutError as TimeoutError, cpu_count, current_process, get_all_start_methods, get_context,
-        get_logger, get_start_method, init as freeze_support, log_to_stderr, parent_process, pipe, set_executable,
-        set_forkserver_preload, set_start_method, wire as reducer,
+        connection::RecvTimeoutError as TimeoutError, cpu_count, current_process,
+        get_all_start_methods, get_context, get_logger, get_start_method, init as freeze_support,
+        log_to_stderr, parent_process, pipe, set_executable, set_forkserver_preload,
+        set_start_method, wire as reducer,
     };
     type Any = fn(Option<std::path::PathBuf>);
-    let _ = (Process::<()>::name, ProcessError::Taken, active_children, BufferTooShort::is_closed, cpu_count);
-    let _ = (TimeoutError::Timeout, current_process, get_all_start_methods, || get_context(None), get_logger);
+    let _ = (
+        Process::<()>::name,
+        ProcessError::Taken,
+        active_children,
+        BufferTooShort::is_closed,
+        cpu_count,
+    );
+    let _ = (
+        TimeoutError::Timeout,
+        current_process,
+        get_all_start_methods,
+        || get_context(None),
+        get_logger,
+    );
     let _ = (get_start_method, freeze_support, || log_to_stderr(None), parent_process);
-    let _ = (pipe::<(), ()>, set_executable as Any, set_forkserver_preload::<fn()>, set_start_method);
+    let _ =
+        (pipe::<(), ()>, set_executable as Any, set_forkserver_preload::<fn()>, set_start_method);
     let _ = reducer::encode::<()>;
     Ok(())
 }
 
 fn counting(runs: &Arc<AtomicUsize>) -> Finalizer {
     let runs = runs.clone();
-    Finalizer::new(move || drop(runs.fetch_add(1, Relaxed)))
+    Finalizer::new(move || {
+        runs.fetch_add(1, Relaxed);
+    })
 }
 
 fn make_finalizers(say: Sender<String>) {
@@ -222,7 +248,10 @@ fn leave_with_children(method: String, say: Sender<String>) -> Result<(), Failur
     let daemon = ctx.process().daemon(true).start(hold_for_ever, (hold, tell))?;
     ready.recv()?;
     assert!(daemon.is_alive());
-    let other = ctx.process().daemon(false).start(say_when_closed, (closed, "daemon is gone".to_string(), copy(&say)?))?;
+    let other = ctx
+        .process()
+        .daemon(false)
+        .start(say_when_closed, (closed, "daemon is gone".to_string(), copy(&say)?))?;
     assert!(other.is_alive());
 
     let (first, last) = (say.clone(), say);
@@ -244,7 +273,11 @@ fn hold_for_ever(_hold: Sender<()>, tell: Sender<()>) -> Result<(), Failure> {
     Ok(never.recv()?)
 }
 
-fn say_when_closed(closed: connection::Receiver<()>, text: String, say: Sender<String>) -> Result<(), Failure> {
+fn say_when_closed(
+    closed: connection::Receiver<()>,
+    text: String,
+    say: Sender<String>,
+) -> Result<(), Failure> {
     assert!(closed.recv().unwrap_err().is_closed());
     Ok(say.send(&text)?)
 }
@@ -288,7 +321,8 @@ impl<'de> Deserialize<'de> for Roman {
         let text = String::deserialize(deserializer)?;
         let (mut rest, mut number) = (text.as_str(), 0);
         while !rest.is_empty() {
-            let digit = DIGITS.iter().find_map(|(value, digit)| Some((value, rest.strip_prefix(digit)?)));
+            let digit =
+                DIGITS.iter().find_map(|(value, digit)| Some((value, rest.strip_prefix(digit)?)));
             let (value, left) = digit.ok_or_else(|| de::Error::custom("no Roman number"))?;
             (number, rest) = (number + value, left);
         }

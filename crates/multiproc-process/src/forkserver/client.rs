@@ -11,7 +11,8 @@ use multiproc_image::{
     after_fork::ForkLocal,
     boot, bootstrap,
     family::{self, Record},
-    logging, start,
+    logging::{self, LogSettings},
+    start,
     start::Fresh,
 };
 use multiproc_sys::{packet, pidfd, poll};
@@ -99,6 +100,8 @@ fn start_server() -> Result<BorrowedFd<'static>, StartError> {
     let mut record = family::record().child(0);
     record.name = "ForkServer".into();
     record.daemon = false;
+    // What it has to say, it says to us; its children log as their requesters do.
+    record.log = LogSettings::default();
     let packed = boot::pack(
         server::serve,
         &|| "the fork server".into(),
@@ -112,7 +115,10 @@ fn start_server() -> Result<BorrowedFd<'static>, StartError> {
     let mut bytes = Vec::new();
     let ready = packet::recv(server.socket.as_fd(), &mut bytes, &mut Vec::new());
     let failure = match ready {
-        Ok(true) if bytes == server::READY => {
+        Ok(true) if bytes.starts_with(server::READY) => {
+            if let Some(warning @ [_, ..]) = bytes.strip_prefix(server::READY) {
+                logging::warning(format_args!("{}", String::from_utf8_lossy(warning)));
+            }
             *SERVER.get().lock().unwrap_or_else(PoisonError::into_inner) = Some(server);
             bootstrap::provide(hand_down);
             return Ok(held::FORKSERVER.keep(ours));

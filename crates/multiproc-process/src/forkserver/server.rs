@@ -19,7 +19,7 @@ use multiproc_sys::{
     poll,
     signals::{ChildSignals, Disposition, ignore_interrupt},
 };
-use rustix::process::{Pid, WaitOptions, waitpid};
+use rustix::process::{Pid, Resource, Rlimit, WaitOptions, getrlimit, setrlimit, waitpid};
 
 use super::{
     preload::{OnPreloadError, Preload},
@@ -27,7 +27,7 @@ use super::{
 };
 use crate::report::Report;
 
-/// What the server says when it serves; anything else is why it does not.
+/// What the server says when it serves, a warning behind it; anything else is why it does not.
 pub(super) const READY: &[u8] = b"ready";
 /// What its starter says when it is to end.
 pub(super) const STOP: &[u8] = b"stop";
@@ -44,16 +44,17 @@ pub(super) fn serve(boot: Boot) {
     let ready = preload
         .map_err(|err| (CANNOT_SERVE, err.to_string()))
         .and_then(|preload| run_preload(preload).map_err(|why| (PRELOAD_FAILED, why)))
-        .and_then(|()| {
+        .and_then(|warning| {
             let requests =
                 fds.into_iter().next().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput));
             let server = requests
                 .and_then(|requests| Server::new(requests, starter.try_clone()?, interrupt));
-            server.map_err(|err| (CANNOT_SERVE, err.to_string()))
+            let server = server.map_err(|err| (CANNOT_SERVE, err.to_string()))?;
+            Ok((server, warning))
         });
     match ready {
-        Ok(server) => {
-            let _ = packet::send(starter.as_fd(), READY, &[]);
+        Ok((server, warning)) => {
+            let _ = packet::send(starter.as_fd(), &[READY, warning.as_bytes()].concat(), &[]);
             drop(starter);
             server.run();
         }
@@ -64,17 +65,17 @@ pub(super) fn serve(boot: Boot) {
     }
 }
 
-fn run_preload(preload: Option<Preload>) -> Result<(), String> {
-    let Some(Preload { function, on_error }) = preload else { return Ok(()) };
+/// Runs the preload function; what there is to warn of, or why there is no server.
+fn run_preload(preload: Option<Preload>) -> Result<String, String> {
+    let Some(Preload { function, on_error }) = preload else { return Ok(String::new()) };
     let failure = function.call(()).or_else(|| {
         let left = threads::foreign().map_or(0, |foreign| foreign.len());
         (left > 0).then(|| format!("it left {left} thread(s) running, which a fork does not copy"))
     });
     match (failure, on_error) {
-        (None, _) | (Some(_), OnPreloadError::Ignore) => Ok(()),
+        (None, _) | (Some(_), OnPreloadError::Ignore) => Ok(String::new()),
         (Some(why), OnPreloadError::Warn) => {
-            logging::warning(format_args!("preload function of the fork server failed: {why}"));
-            Ok(())
+            Ok(format!("preload function of the fork server failed: {why}"))
         }
         (Some(why), OnPreloadError::Fail) => Err(why),
     }
@@ -90,6 +91,9 @@ struct Server {
     surroundings: Surroundings,
     /// The signals that are blocked in it by then.
     signal_mask: u64,
+    /// How many descriptors it may have by then. The server itself, and the child while it is told what to do, may have
+    /// as many as the system lets them: a server that cannot take a request is as bad as a dead one.
+    limit: Rlimit,
     /// The children that are ours, and where to tell how each ends.
     children: HashMap<Pid, OwnedFd>,
 }
@@ -97,9 +101,20 @@ struct Server {
 impl Server {
     fn new(requests: OwnedFd, starter: OwnedFd, interrupt: Disposition) -> io::Result<Self> {
         let (surroundings, signal_mask) = (Surroundings::here()?, signal_mask());
+        let limit = getrlimit(Resource::Nofile);
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
         let signals = ChildSignals::open()?;
         let (starter, children) = (Some(starter), HashMap::new());
-        Ok(Self { requests, starter, signals, interrupt, surroundings, signal_mask, children })
+        Ok(Self {
+            requests,
+            starter,
+            signals,
+            interrupt,
+            surroundings,
+            signal_mask,
+            limit,
+            children,
+        })
     }
 
     /// Serves until nobody is left who could ask and no child of ours is left to be told of.
@@ -178,8 +193,16 @@ impl Server {
 
     /// In the child: takes on the requester's surroundings and becomes what was asked for.
     fn become_child(self, request: Request, is_ours: bool) -> ! {
-        let Self { requests, starter, signals, interrupt, surroundings, signal_mask, children } =
-            self;
+        let Self {
+            requests,
+            starter,
+            signals,
+            interrupt,
+            surroundings,
+            signal_mask,
+            limit,
+            children,
+        } = self;
         // A function that never returns drops nothing by itself. While a child held these, nobody would notice the
         // death of the server, or that of a sibling.
         drop((requests, starter, signals, children));
@@ -192,12 +215,12 @@ impl Server {
         Report::Started { pid: pid.as_raw_nonzero().get(), pidfd, is_ours }.send(socket.as_fd());
 
         let (mut bytes, mut fds) = (Vec::new(), Vec::new());
-        let told = packet::recv(socket.as_fd(), &mut bytes, &mut fds);
-        let told = told.and_then(|is_there| {
+        let told = packet::recv(socket.as_fd(), &mut bytes, &mut fds).and_then(|is_there| {
+            descriptors::stdin_from_null()?;
+            setrlimit(Resource::Nofile, limit)?;
             let told = Told::decode(&bytes, fds).filter(|_| is_there);
             let mut told = told.ok_or(io::ErrorKind::UnexpectedEof)?;
             told.enter(&surroundings)?;
-            descriptors::stdin_from_null()?;
             Ok(told)
         });
         match told {

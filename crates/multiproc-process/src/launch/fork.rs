@@ -13,7 +13,7 @@ use multiproc_sys::{descriptors, fork::Forked, packet, pidfd};
 use rustix::process::{Pid, Signal};
 
 use super::{Launched, sentinel_of, sentinel_pipe};
-use crate::{held, run, target::Target};
+use crate::{held, panics, run, target::Target};
 
 /// Copies this process; the copy runs `target`.
 pub(super) fn launch(
@@ -30,17 +30,23 @@ pub(super) fn launch(
     let daemon = record.daemon;
     held::prepare();
     let record = family::prepare(record);
-    // What is buffered would be written by both. A standard output that cannot be written to is not our concern.
-    let _ = std::io::stdout().flush();
+    // Here, because in the child another thread may hold what std guards its hooks with.
+    panics::watch_panics();
+    // What is buffered would be written by both. A standard output that cannot be written to is not our concern. Both
+    // locks are held over the fork: the child, which writes too, must not find them held by a thread that it lacks.
+    let (mut stdout, stderr) = (std::io::stdout().lock(), std::io::stderr().lock());
+    let _ = stdout.flush();
 
     // SAFETY: No other thread can hold what the child needs: there is none, or they are ours, whose state is renewed
     // in the child, or the caller has said `allow_threads`. The child's branch never returns.
     match unsafe { multiproc_sys::fork::fork() }.map_err(StartError::os("fork"))? {
         Forked::Child => {
+            drop((stdout, stderr));
             drop((ours, sentinel));
             begin(record, daemon, line, theirs, shown, target)
         }
         Forked::Parent(pid, _) => {
+            drop((stdout, stderr));
             // First, so that there is room for the pidfd even where descriptors have run out.
             drop((theirs, line, shown));
             let sentinel = sentinel_of(pid, sentinel).map_err(|err| {

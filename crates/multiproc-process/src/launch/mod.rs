@@ -114,7 +114,9 @@ pub(crate) fn pack(
     target: &dyn Target,
     sentinel: Option<OwnedFd>,
 ) -> Result<Packed, StartError> {
-    let message = target.encode()?;
+    let mut message = target.encode()?;
+    // The last byte tells whether the last descriptor is the sentinel's.
+    message.bytes.push(u8::from(sentinel.is_some()));
     let copied = message
         .handles
         .into_iter()

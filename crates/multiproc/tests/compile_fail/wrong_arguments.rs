@@ -4,7 +4,6 @@ fn main() {
     let _ = multiproc::spawn(add, (4,));
     let _ = multiproc::spawn(add, (4, "3".to_string()));
     let _ = multiproc::spawn(double, 7);
-    let _ = multiproc::spawn(double, (7));
 }
 
 fn add(a: i64, b: i64) -> i64 {

@@ -14,7 +14,8 @@ each_start_method! {
 // parity: process.args-roundtrip
 fn arguments_arrive_unchanged(ctx: &Context) -> TestResult {
     let args = (1, "text".to_string(), vec![2.5], (Some('x'),));
-    let back = ctx.start(|a: i32, b: String, c: Vec<f64>, d: (Option<char>,)| (a, b, c, d), args.clone())?;
+    let back =
+        ctx.start(|a: i32, b: String, c: Vec<f64>, d: (Option<char>,)| (a, b, c, d), args.clone())?;
     assert_eq!(back.result()?, args);
 
     let one = ctx.start(|only: Vec<u8>| only, (vec![7],))?;
@@ -29,7 +30,10 @@ fn named_arguments_arrive_unchanged(ctx: &Context) -> TestResult {
     let named = Named { hello: 23, bye: 2.54 };
     let map = BTreeMap::from([("hello".to_string(), 23), ("more".to_string(), 42)]);
 
-    let child = ctx.start(|first: u8, named: Named, map: BTreeMap<String, i64>| (first, named, map), (1, named, map))?;
+    let child = ctx.start(
+        |first: u8, named: Named, map: BTreeMap<String, i64>| (first, named, map),
+        (1, named, map),
+    )?;
 
     let (first, named, map) = child.result()?;
     assert_eq!((first, named.hello, named.bye), (1, 23, 2.54));
@@ -40,7 +44,8 @@ fn named_arguments_arrive_unchanged(ctx: &Context) -> TestResult {
 // parity: process.target-released-after-start
 fn arguments_are_dropped_here_by_the_start(ctx: &Context) -> TestResult {
     let before = DROPPED.get();
-    let mut process = ctx.process().new(|counted: Counted| counted.number, (Counted { number: 7 },));
+    let mut process =
+        ctx.process().new(|counted: Counted| counted.number, (Counted { number: 7 },));
     assert_eq!(DROPPED.get(), before, "kept until the start");
 
     process.start()?;

@@ -106,7 +106,11 @@ fn asking_for_the_code_reaps(ctx: &Context) -> TestResult {
     while asked.is_alive() {
         std::thread::yield_now();
     }
-    assert_eq!(procfs::state(asked.pid().ok_or("it is started")?), None, "nor is one that was asked whether it lives");
+    assert_eq!(
+        procfs::state(asked.pid().ok_or("it is started")?),
+        None,
+        "nor is one that was asked whether it lives"
+    );
     Ok(())
 }
 
@@ -121,7 +125,10 @@ fn terminated_process_cleans_nothing_up(ctx: &Context) -> TestResult {
     process.join()?;
 
     assert_eq!(process.exitcode(), Some(-libc::SIGTERM));
-    assert!(!ours.poll(std::time::Duration::ZERO)? || ours.recv().is_err(), "something ran in a process that was ended");
+    assert!(
+        !ours.poll(std::time::Duration::ZERO)? || ours.recv().is_err(),
+        "something ran in a process that was ended"
+    );
 
     // The same function, left in peace, does leave traces.
     let (ours, theirs) = pipe::<(), String>()?;

@@ -24,7 +24,8 @@ fn daemonic_process_may_have_children(ctx: &Context) -> TestResult {
 
 fn have_a_child(method: String, line: Connection<u32, ()>) {
     let (ours, theirs) = pipe::<(), ()>().unwrap();
-    let child = context_named(&method).start(multiproc_tests::held::wait_for_word, (theirs,)).unwrap();
+    let child =
+        context_named(&method).start(multiproc_tests::held::wait_for_word, (theirs,)).unwrap();
     ours.recv().unwrap();
     assert!(child.daemon());
     line.send(&child.pid().unwrap()).unwrap();

@@ -2,9 +2,7 @@
 
 use multiproc::{Connection, Context, Failure, at_exit, pipe};
 use multiproc_tests::{
-    TestResult, context_named, each_start_method, held,
-    held::duplicate,
-    name_of,
+    TestResult, context_named, each_start_method, held, held::duplicate, name_of,
 };
 
 use super::scene;

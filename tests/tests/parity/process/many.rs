@@ -12,7 +12,8 @@ each_start_method! { hundred_at_once, children_of_children, every_child_has_as_m
 // parity: process.many-short
 fn hundred_at_once(ctx: &Context) -> TestResult {
     let number = if name_of(ctx) == "spawn" { 5 } else { 100 };
-    let held: Vec<_> = (0..number).map(|_| held_by(ctx.process().daemon(true))).collect::<Result<_, _>>()?;
+    let held: Vec<_> =
+        (0..number).map(|_| held_by(ctx.process().daemon(true))).collect::<Result<_, _>>()?;
     assert!(held.iter().all(|(process, _)| process.is_alive()), "all at once");
     for (_, line) in &held {
         line.send(&())?;
@@ -53,7 +54,8 @@ fn recurse(way: Vec<u32>, method: String, line: Connection<Vec<u32>, ()>) -> Res
     for number in 0..2 {
         if way.len() < 2 {
             let way = [way.as_slice(), &[number]].concat();
-            let child = context_named(&method).start(recurse, (way, method.clone(), duplicate(&line)?))?;
+            let child =
+                context_named(&method).start(recurse, (way, method.clone(), duplicate(&line)?))?;
             child.result()??;
         }
     }

@@ -11,7 +11,10 @@ each_start_method! {
 // parity: process.name-pattern
 fn processes_of_the_default_context_are_numbered(ctx: &Context) -> TestResult {
     let number = made_here(&Process::builder().new(|| (), ()))?;
-    assert!(made_here(&Process::builder().new(|| (), ()))? > number, "made, not started, is what counts");
+    assert!(
+        made_here(&Process::builder().new(|| (), ()))? > number,
+        "made, not started, is what counts"
+    );
 
     let child = ctx.start(name_children, (name_of(ctx),))?;
     let own = made_here(&child)?;
@@ -78,7 +81,8 @@ fn name_children(method: String) -> Result<[String; 5], Failure> {
     let first = name(Process::builder().new(|| (), ()));
     let _second = Process::builder().new(|| (), ());
     // Started, while the second is not.
-    let third = Process::builder().start(|| Process::builder().new(|| (), ()).name().to_owned(), ())?;
+    let third =
+        Process::builder().start(|| Process::builder().new(|| (), ()).name().to_owned(), ())?;
     let fourth = name(ctx.process().new(|| (), ()));
     let fifth = name(Process::builder().new(|| (), ()));
     Ok([first, third.name().to_owned(), third.result()?, fourth, fifth])

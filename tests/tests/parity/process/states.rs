@@ -7,9 +7,12 @@ use std::{
 };
 
 use multiproc::{
-    Context, Failure, HandleError, Process, StartError, StillRunning, active_children, connection::wait, current_process,
+    Context, Failure, HandleError, Process, StartError, StillRunning, active_children,
+    connection::wait, current_process,
 };
-use multiproc_tests::{TestResult, context_named, each_start_method, held, held_by, in_child, name_of, once};
+use multiproc_tests::{
+    TestResult, context_named, each_start_method, held, held_by, in_child, name_of, once,
+};
 
 each_start_method! {
     process_before_its_start, process_that_runs, process_that_has_ended, second_start_is_refused,
@@ -28,7 +31,8 @@ fn process_before_its_start(ctx: &Context) -> TestResult {
     assert!(active_children().iter().all(|child| child.name() != "never started"));
     assert_eq!((process.pid(), process.exitcode()), (None, None));
 
-    let not_started = |err| matches!(err, HandleError::NotStarted { name } if name == "never started");
+    let not_started =
+        |err| matches!(err, HandleError::NotStarted { name } if name == "never started");
     assert!(not_started(process.sentinel().unwrap_err()));
     assert!(not_started(process.join().unwrap_err()));
     assert!(not_started(process.join_timeout(Duration::ZERO).unwrap_err()));
@@ -149,9 +153,15 @@ fn start_twice(method: String) -> Result<(), Failure> {
     assert!(matches!(process.start(), Err(StartError::AlreadyStarted { .. })));
 
     assert_eq!(process.pid(), pid);
-    assert!(active_children().iter().all(|child| Some(child.pid()) == pid), "there is no second child");
+    assert!(
+        active_children().iter().all(|child| Some(child.pid()) == pid),
+        "there is no second child"
+    );
     assert_eq!(Some(process.result()?), pid);
-    assert!(matches!(process.start(), Err(StartError::AlreadyStarted { .. })), "nor may it start again when it has ended");
+    assert!(
+        matches!(process.start(), Err(StartError::AlreadyStarted { .. })),
+        "nor may it start again when it has ended"
+    );
     Ok(())
 }
 

@@ -9,7 +9,9 @@ use std::{
 };
 
 use multiproc::{Connection, Context, Failure, pipe};
-use multiproc_tests::{TestResult, context_named, each_start_method, held, in_child, name_of, procfs};
+use multiproc_tests::{
+    TestResult, context_named, each_start_method, held, in_child, name_of, procfs,
+};
 
 each_start_method! {
     join_with_a_timeout, join_survives_a_signal, threads_of_ours_are_waited_for, threads_of_std_are_not_waited_for
@@ -25,7 +27,10 @@ fn join_with_a_timeout(ctx: &Context) -> TestResult {
     assert!(begun.elapsed() >= Duration::from_millis(100));
     assert_eq!(process.exitcode(), None);
     line.send(&())?;
-    assert!(process.join_timeout(Duration::from_secs(1000))?, "the end of the process ends the wait");
+    assert!(
+        process.join_timeout(Duration::from_secs(1000))?,
+        "the end of the process ends the wait"
+    );
     assert_eq!(process.exitcode(), Some(0));
     Ok(())
 }
@@ -85,7 +90,8 @@ fn join_while_signalled(method: String) -> Result<u32, Failure> {
     // SAFETY: The handler does only what a handler may.
     unsafe { libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut()) };
     let (ours, theirs) = pipe::<(), ()>()?;
-    let process = context_named(&method).start(signal_sleeping_parent, (theirs, multiproc::wire::Fd(told)))?;
+    let process = context_named(&method)
+        .start(signal_sleeping_parent, (theirs, multiproc::wire::Fd(told)))?;
 
     ours.send(&())?;
     process.join()?;
@@ -95,7 +101,10 @@ fn join_while_signalled(method: String) -> Result<u32, Failure> {
 }
 
 /// Signals the parent once it sleeps, which after its word only `join` does, and ends when the signal was handled.
-fn signal_sleeping_parent(line: Connection<(), ()>, mut told: multiproc::wire::Fd<std::io::PipeReader>) {
+fn signal_sleeping_parent(
+    line: Connection<(), ()>,
+    mut told: multiproc::wire::Fd<std::io::PipeReader>,
+) {
     use std::io::Read;
 
     line.recv().unwrap();

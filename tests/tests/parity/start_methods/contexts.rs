@@ -1,8 +1,9 @@
 //! Choosing how processes come to life.
 
 use multiproc::{
-    Connection, Context, ContextError, Failure, Process, StartMethod, chosen_start_method, force_start_method,
-    get_all_start_methods, get_context, get_start_method, pipe, set_start_method,
+    Connection, Context, ContextError, Failure, Process, StartMethod, chosen_start_method,
+    force_start_method, get_all_start_methods, get_context, get_start_method, pipe,
+    set_start_method,
 };
 use multiproc_tests::{TestResult, contexts};
 
@@ -50,7 +51,8 @@ fn method_of_a_context_cannot_be_changed(ctx: &Context) -> TestResult {
 
 // parity: start_methods.context-child-default
 fn children_of_a_context_have_its_method_by_default(ctx: &Context) -> TestResult {
-    let (chosen, own, of_grandchild) = ctx.start(methods_of_child_and_grandchild, ())?.result()??;
+    let (chosen, own, of_grandchild) =
+        ctx.start(methods_of_child_and_grandchild, ())?.result()??;
 
     let expected = ctx.get_start_method().to_string();
     assert_eq!([chosen, own, of_grandchild], [expected.clone(), expected.clone(), expected]);
@@ -112,7 +114,11 @@ fn no_name_is_the_default_context() -> Result<(), Failure> {
     let ctx = get_context(None)?;
     assert_eq!(ctx, Context::default());
     force_start_method(Some(StartMethod::Spawn));
-    assert_eq!(ctx.get_start_method(), StartMethod::Spawn, "the default context follows the choice");
+    assert_eq!(
+        ctx.get_start_method(),
+        StartMethod::Spawn,
+        "the default context follows the choice"
+    );
     assert_eq!(ctx.start(method_of_this_process, ())?.result()?, "spawn");
     Ok(())
 }
@@ -129,7 +135,10 @@ fn asking_whether_a_method_was_chosen_chooses_none() -> Result<(), Failure> {
 fn asking_which_method_holds_chooses_it() -> Result<(), Failure> {
     assert_eq!(get_start_method(), StartMethod::Forkserver);
     assert_eq!(chosen_start_method(), Some(StartMethod::Forkserver));
-    assert_eq!(set_start_method(StartMethod::Spawn), Err(ContextError::AlreadySet(StartMethod::Forkserver)));
+    assert_eq!(
+        set_start_method(StartMethod::Spawn),
+        Err(ContextError::AlreadySet(StartMethod::Forkserver))
+    );
     Ok(())
 }
 

@@ -6,8 +6,8 @@ use std::sync::{
 };
 
 use multiproc::{
-    Context, Failure, Level, OnPreloadError, StartMethod, chosen_start_method, current_process, force_start_method,
-    get_all_start_methods, get_logger, set_forkserver_preload,
+    Context, Failure, Level, OnPreloadError, StartMethod, chosen_start_method, current_process,
+    force_start_method, get_all_start_methods, get_logger, set_forkserver_preload,
 };
 use multiproc_tests::TestResult;
 
@@ -40,7 +40,8 @@ fn fork_sees_globals_and_the_others_do_not() -> Result<(), Failure> {
 }
 
 fn named_child_knows_its_name_and_its_parents_settings(ctx: &Context) -> TestResult {
-    let child = ctx.process().name("worker of three").authkey(*b"of its own").start(settings, ())?;
+    let child =
+        ctx.process().name("worker of three").authkey(*b"of its own").start(settings, ())?;
     let (name, authkey, level, method) = child.result()?;
 
     assert_eq!(name, "worker of three");
@@ -53,7 +54,9 @@ fn named_child_knows_its_name_and_its_parents_settings(ctx: &Context) -> TestRes
 // parity: start_methods.spawn-loglevel-authkey
 fn settings_of_a_parent_are_those_of_its_children() -> Result<(), Failure> {
     current_process().set_authkey(*b"an open secret");
-    for (method, level) in get_all_start_methods().into_iter().zip([Level::SubDebug, Level::Error, Level::Info]) {
+    for (method, level) in
+        get_all_start_methods().into_iter().zip([Level::SubDebug, Level::Error, Level::Info])
+    {
         force_start_method(Some(method));
         get_logger().set_level(level);
 

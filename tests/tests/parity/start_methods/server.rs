@@ -9,8 +9,8 @@ use std::{
 };
 
 use multiproc::{
-    Connection, Context, Failure, OnPreloadError, Process, StartError, connection, force_start_method, pipe,
-    set_forkserver_preload, stop_forkserver,
+    Connection, Context, Failure, OnPreloadError, Process, StartError, connection,
+    force_start_method, pipe, set_forkserver_preload, stop_forkserver,
 };
 use multiproc_tests::procfs;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
@@ -135,7 +135,9 @@ fn preload_is_not_needed_and_starts_no_server() -> Result<(), Failure> {
 
 // complaint: 28
 fn failing_preload_is_ignored_unless_asked() -> Result<(), Failure> {
-    for (function, told) in [(fail as fn() -> _, "no such table"), (panic_in_preload, "table is broken")] {
+    for (function, told) in
+        [(fail as fn() -> _, "no such table"), (panic_in_preload, "table is broken")]
+    {
         for on_error in [OnPreloadError::Ignore, OnPreloadError::Warn] {
             set_preload(function, on_error);
             assert_eq!(Context::forkserver().start(|| 7, ())?.result()?, 7, "{on_error:?}");
@@ -256,7 +258,7 @@ fn panic_in_preload() -> Result<(), String> {
 }
 
 fn leave_thread() {
-    std::thread::spawn(|| std::thread::park());
+    std::thread::spawn(std::thread::park);
 }
 
 static RESOURCES: OnceLock<(Mutex<u32>, Connection<u32>, Connection<u32>)> = OnceLock::new();
