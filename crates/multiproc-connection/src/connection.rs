@@ -59,6 +59,10 @@ impl<S, R> Connection<S, R> {
         Self { socket, types: PhantomData }
     }
 
+    pub(crate) fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
     /// Sends the bytes as one message, waiting while the pipe is full.
     ///
     /// # Errors
@@ -98,6 +102,94 @@ impl<S, R> Connection<S, R> {
     /// ```
     pub fn recv_bytes(&self) -> Result<Vec<u8>, RecvError> {
         self.socket.recv_bytes()
+    }
+
+    /// Waits for a message of at most `max` bytes and returns its bytes as they are.
+    ///
+    /// # Python
+    ///
+    /// `recv_bytes(maxlength)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_bytes`](Self::recv_bytes), and [`RecvError::TooLong`] for a longer message, which
+    /// is not received. A pipe goes on with the next one; a stream can then only send.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use multiproc_connection::RecvError;
+    ///
+    /// let (a, b) = multiproc_connection::pipe::<(), ()>()?;
+    /// a.send_bytes(b"longer")?;
+    /// a.send_bytes(b"short")?;
+    /// assert!(matches!(b.recv_bytes_max(5), Err(RecvError::TooLong { length: 6, limit: 5 })));
+    /// assert_eq!(b.recv_bytes_max(5)?, b"short");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn recv_bytes_max(&self, max: usize) -> Result<Vec<u8>, RecvError> {
+        self.socket.recv_bytes_max(max)
+    }
+
+    /// Returns the bytes of a message if one is there.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_recv`](Self::try_recv), except that nothing is decoded.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (a, b) = multiproc_connection::pipe::<(), ()>()?;
+    /// assert!(b.try_recv_bytes().is_err());
+    /// a.send_bytes(b"now")?;
+    /// assert_eq!(b.try_recv_bytes()?, b"now");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn try_recv_bytes(&self) -> Result<Vec<u8>, TryRecvError> {
+        self.socket.try_recv_bytes()
+    }
+
+    /// Waits for a message for at most `timeout` and returns its bytes as they are.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_timeout`](Self::recv_timeout), except that nothing is decoded.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let (a, b) = multiproc_connection::pipe::<(), ()>()?;
+    /// assert!(b.recv_bytes_timeout(Duration::from_millis(1)).is_err());
+    /// a.send_bytes(b"soon")?;
+    /// assert_eq!(b.recv_bytes_timeout(Duration::from_secs(60))?, b"soon");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn recv_bytes_timeout(&self, timeout: Duration) -> Result<Vec<u8>, RecvTimeoutError> {
+        self.socket.recv_bytes_timeout(timeout)
+    }
+
+    /// Sets the longest message that this end takes, in bytes.
+    ///
+    /// Unless set there is no limit on a pipe, where every byte of a message is in memory before it
+    /// is received, and 1 GiB on a stream. Memory is got only as bytes arrive, so a peer that
+    /// announces more than it sends costs nothing. The limit goes with the end when it is sent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (a, b) = multiproc_connection::pipe::<String, ()>()?;
+    /// let b = b.max_message(100);
+    /// a.send(&"x".repeat(101))?;
+    /// assert!(b.recv().is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use = "the end with the limit is the one returned"]
+    pub fn max_message(mut self, bytes: u64) -> Self {
+        self.socket = self.socket.with_limit(bytes);
+        self
     }
 
     /// Waits for a message, puts its bytes at the front of `buffer` and returns their number.
@@ -275,10 +367,11 @@ impl<S, R: DeserializeOwned> Connection<S, R> {
     }
 }
 
-/// Takes over a descriptor, which has to be an end of a pipe of ours.
+/// Takes over a descriptor: an end of a pipe of ours, or a stream socket of any kind.
 ///
-/// On any other, sending and receiving fail. That both ends agree on the types is for the caller to
-/// see to; where they do not, messages fail to decode.
+/// A stream speaks as Python does, and may have a Python end on the other side. On any other
+/// descriptor sending and receiving fail. That both ends agree on the types is for the caller to see
+/// to; where they do not, messages fail to decode.
 impl<S, R> From<OwnedFd> for Connection<S, R> {
     fn from(fd: OwnedFd) -> Self {
         Self::new(fd.into())

@@ -31,6 +31,12 @@ pub enum SendError {
     #[error("failed to encode message")]
     Encode(#[from] EncodeError),
 
+    /// The message has handles in it, and this connection leads to another host or a Python end.
+    ///
+    /// Only pipes and Unix sockets carry handles. Python raises `OSError`.
+    #[error("connection is a network one and carries no handles")]
+    HandlesRefused,
+
     /// The operating system refused. Python raises `OSError`.
     #[error("failed to write to connection")]
     Io(#[source] io::Error),
@@ -123,6 +129,38 @@ pub enum RecvError {
         capacity: usize,
     },
 
+    /// The other end was closed, or killed, in the middle of a message, which is lost.
+    ///
+    /// Python raises `OSError`, "got end of file during message".
+    #[error("connection closed in the middle of a message")]
+    Truncated,
+
+    /// The message is longer than this end takes.
+    ///
+    /// None of it was received. On a stream it stands in the way of all that follow, and every
+    /// later receive is [`Lost`](Self::Lost); a pipe goes on with the next message. To send works
+    /// either way. Python raises `OSError`, "bad message length".
+    #[error("message of {length} bytes is longer than the {limit} bytes that are taken")]
+    TooLong {
+        /// How long the other end says that the message is.
+        length: u64,
+        /// The limit.
+        limit: u64,
+    },
+
+    /// What came is no message of ours or Python's.
+    ///
+    /// Every later receive is [`Lost`](Self::Lost). Python raises `OSError`, or waits for ever.
+    #[error("connection carries something that is no message")]
+    Malformed,
+
+    /// An earlier receive left the stream in the middle of a message, so that no other can be told
+    /// from the rest of it.
+    ///
+    /// Sending still works. Python raises `OSError`, "connection is write-only".
+    #[error("connection cannot receive after it refused or lost a message")]
+    Lost,
+
     /// The bytes are not a value of the connection's type. The message is gone, the connection
     /// stays usable.
     ///
@@ -170,6 +208,15 @@ pub enum TryRecvError {
     /// What would also have failed with waiting.
     #[error(transparent)]
     Recv(#[from] RecvError),
+}
+
+impl From<TryRecvError> for RecvTimeoutError {
+    fn from(err: TryRecvError) -> Self {
+        match err {
+            TryRecvError::Empty => Self::Timeout,
+            TryRecvError::Recv(err) => Self::Recv(err),
+        }
+    }
 }
 
 impl TryRecvError {

@@ -38,6 +38,11 @@ mod sender;
 mod wait;
 mod error;
 mod socket;
+mod packet;
+mod stream;
+mod bounds;
+mod patience;
+mod turn;
 mod buffers;
 
 pub use connection::Connection;

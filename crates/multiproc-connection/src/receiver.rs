@@ -63,6 +63,24 @@ impl<T> Receiver<T> {
         self.socket.recv_bytes()
     }
 
+    /// Waits for a message of at most `max` bytes and returns its bytes as they are.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::recv_bytes_max`](crate::Connection::recv_bytes_max).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (rx, tx) = multiproc_connection::simplex::<()>()?;
+    /// tx.send_bytes(b"raw")?;
+    /// assert_eq!(rx.recv_bytes_max(3)?, b"raw");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn recv_bytes_max(&self, max: usize) -> Result<Vec<u8>, RecvError> {
+        self.socket.recv_bytes_max(max)
+    }
+
     /// Waits for a message, puts its bytes at the front of `buffer` and returns their number.
     ///
     /// # Errors

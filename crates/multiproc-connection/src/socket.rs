@@ -1,99 +1,154 @@
-//! The untyped end: one packet a message, with all its errors told apart.
+//! The untyped end: values to messages and back, over one of the two transports.
 //!
-//! **Invariant:** this file alone knows the transport; the public types only add the values' types
+//! **Invariant:** this file alone knows the transports; the public types only add the values' types
 //! and the direction.
 
 use std::{
     fmt, io,
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use multiproc_sys::{packet, poll};
 use multiproc_wire::{Handle, decode, encode_into};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use rustix::net::{SocketType, sockopt::socket_type};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned, ser};
 
-use crate::{RecvError, RecvTimeoutError, SendError, TryRecvError, TrySendError, buffers::Buffers};
+use crate::{
+    RecvError, RecvTimeoutError, SendError, TryRecvError, TrySendError,
+    bounds::{self, Bounds},
+    buffers::Buffers,
+    packet::Packet,
+    patience::Patience,
+    stream::Stream,
+};
 
-type Send = fn(BorrowedFd<'_>, &[u8], &[BorrowedFd<'_>]) -> io::Result<()>;
-type Recv = fn(BorrowedFd<'_>, &mut Vec<u8>, &mut Vec<OwnedFd>) -> io::Result<bool>;
+/// One end: a socket, and the longest message that it takes.
+pub(crate) struct Socket {
+    transport: Transport,
+    limit: u64,
+}
 
-/// One end of a socket that keeps message boundaries.
-#[derive(Serialize, Deserialize)]
-#[serde(transparent)]
-pub(crate) struct Socket(Handle);
+enum Transport {
+    /// Between the ends of a pipe.
+    Packet(Packet),
+    /// Between a listener's and a client's ends, which may be Python's.
+    Stream(Box<Stream>),
+}
 
 impl Socket {
     pub(crate) fn pair() -> io::Result<(Self, Self)> {
         let (a, b) = packet::pair()?;
-        Ok((a.into(), b.into()))
+        Ok((Self::packet(a.into()), Self::packet(b.into())))
+    }
+
+    fn packet(handle: Handle) -> Self {
+        Self { transport: Transport::Packet(Packet::new(handle)), limit: u64::MAX }
+    }
+
+    pub(crate) fn stream(handle: Handle) -> Self {
+        Self { transport: Transport::Stream(Stream::new(handle).into()), limit: bounds::DEFAULT }
+    }
+
+    pub(crate) fn with_limit(mut self, bytes: u64) -> Self {
+        self.limit = bytes;
+        self
     }
 
     pub(crate) fn into_owned(self) -> io::Result<OwnedFd> {
-        self.0.into_owned()
+        match self.transport {
+            Transport::Packet(packet) => packet.into_handle().into_owned(),
+            Transport::Stream(stream) => stream.into_handle()?.into_owned(),
+        }
     }
 
     pub(crate) fn send<T: Serialize + ?Sized>(&self, value: &T) -> Result<(), SendError> {
-        self.encode(value, |bytes, fds| self.send_raw(bytes, fds))
+        self.encode(value, |bytes, fds| waited(self.transmit(bytes, fds, Patience::Endless)))
     }
 
     pub(crate) fn try_send<T: Serialize + ?Sized>(&self, value: &T) -> Result<(), TrySendError> {
-        self.encode(value, |bytes, fds| self.attempt_send(packet::try_send, bytes, fds))
+        self.encode(value, |bytes, fds| self.transmit(bytes, fds, Patience::None))
     }
 
     pub(crate) fn send_bytes(&self, bytes: &[u8]) -> Result<(), SendError> {
-        self.send_raw(bytes, &[])
+        waited(self.transmit(bytes, &[], Patience::Endless))
+    }
+
+    /// Sends if there is room for at least the first byte at once.
+    pub(crate) fn try_send_bytes(&self, bytes: &[u8]) -> Result<(), TrySendError> {
+        self.transmit(bytes, &[], Patience::None)
     }
 
     pub(crate) fn recv<T: DeserializeOwned>(&self) -> Result<T, RecvError> {
-        self.recv_with(into_value)
+        received(self.receive(self.bounds(), Patience::Endless, into_value))
     }
 
     pub(crate) fn try_recv<T: DeserializeOwned>(&self) -> Result<T, TryRecvError> {
-        self.attempt_recv(packet::try_recv, into_value)
+        self.receive(self.bounds(), Patience::None, into_value)
     }
 
     pub(crate) fn recv_timeout<T: DeserializeOwned>(
         &self,
         timeout: Duration,
     ) -> Result<T, RecvTimeoutError> {
-        let deadline = poll::deadline_after(timeout);
-        loop {
-            match self.attempt_recv(packet::try_recv, into_value) {
-                Ok(value) => return Ok(value),
-                Err(TryRecvError::Recv(err)) => return Err(err.into()),
-                Err(TryRecvError::Empty) => {}
-            }
-            // Readable is no promise: another thread or process may be faster.
-            if !self.wait_readable(deadline).map_err(RecvError::Io)? {
-                return Err(RecvTimeoutError::Timeout);
-            }
-        }
+        Ok(self.receive(self.bounds(), Patience::lasting(timeout), into_value)?)
     }
 
     pub(crate) fn recv_bytes(&self) -> Result<Vec<u8>, RecvError> {
-        self.recv_with(|buffers| Ok(into_bytes(buffers)))
+        received(self.receive(self.bounds(), Patience::Endless, into_bytes))
+    }
+
+    pub(crate) fn recv_bytes_max(&self, max: usize) -> Result<Vec<u8>, RecvError> {
+        let bounds = Bounds::bytes(self.limit.min(max as u64));
+        received(self.receive(bounds, Patience::Endless, into_bytes))
+    }
+
+    pub(crate) fn try_recv_bytes(&self) -> Result<Vec<u8>, TryRecvError> {
+        self.receive(self.bounds(), Patience::None, into_bytes)
+    }
+
+    pub(crate) fn recv_bytes_timeout(
+        &self,
+        timeout: Duration,
+    ) -> Result<Vec<u8>, RecvTimeoutError> {
+        Ok(self.receive(self.bounds(), Patience::lasting(timeout), into_bytes)?)
+    }
+
+    /// Receives a message from one who has not shown yet who it is.
+    pub(crate) fn recv_from_stranger(
+        &self,
+        max: u64,
+        patience: Patience,
+    ) -> Result<Vec<u8>, TryRecvError> {
+        self.receive(Bounds::plain(max), patience, into_bytes)
     }
 
     pub(crate) fn recv_bytes_into(&self, buffer: &mut [u8]) -> Result<usize, RecvError> {
-        self.recv_with(|buffers| match buffer.get_mut(..buffers.bytes.len()) {
-            Some(head) => {
-                head.copy_from_slice(&buffers.bytes);
-                Ok(head.len())
+        let result = self.receive(self.bounds(), Patience::Endless, |buffers| {
+            match buffer.get_mut(..buffers.bytes.len()) {
+                Some(head) => {
+                    head.copy_from_slice(&buffers.bytes);
+                    Ok(head.len())
+                }
+                None => {
+                    let capacity = buffer.len();
+                    Err(RecvError::BufferTooShort { message: into_bytes(buffers)?, capacity })
+                }
             }
-            None => {
-                let capacity = buffer.len();
-                Err(RecvError::BufferTooShort { message: into_bytes(buffers), capacity })
-            }
-        })
+        });
+        received(result)
     }
 
     pub(crate) fn poll(&self, timeout: Option<Duration>) -> io::Result<bool> {
-        self.wait_readable(timeout.and_then(poll::deadline_after))
+        let patience = timeout.map_or(Patience::Endless, Patience::lasting);
+        match &self.transport {
+            Transport::Packet(_) => poll::wait_readable(self.as_fd(), patience.deadline()),
+            Transport::Stream(stream) => stream.poll(patience),
+        }
     }
 
-    fn wait_readable(&self, deadline: Option<Instant>) -> io::Result<bool> {
-        poll::wait_readable(self.as_fd(), deadline)
+    fn bounds(&self) -> Bounds {
+        Bounds::bytes(self.limit)
     }
 
     fn encode<T: Serialize + ?Sized, E: From<SendError>>(
@@ -109,68 +164,48 @@ impl Socket {
         })
     }
 
-    fn send_raw(&self, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> Result<(), SendError> {
-        loop {
-            match self.attempt_send(packet::send, bytes, fds) {
-                Ok(()) => return Ok(()),
-                Err(TrySendError::Send(err)) => return Err(err),
-                // Somebody who has a copy of this end made it non-blocking.
-                Err(TrySendError::Full) => {
-                    poll::wait_writable(self.as_fd(), None).map_err(SendError::Io)?;
-                }
-            }
-        }
-    }
-
-    fn attempt_send(
+    fn transmit(
         &self,
-        send: Send,
         bytes: &[u8],
         fds: &[BorrowedFd<'_>],
+        patience: Patience,
     ) -> Result<(), TrySendError> {
-        send(self.as_fd(), bytes, fds).map_err(|err| match err.kind() {
-            io::ErrorKind::WouldBlock => TrySendError::Full,
-            _ => SendError::from(err).into(),
-        })
-    }
-
-    fn recv_with<T>(
-        &self,
-        mut then: impl FnMut(&mut Buffers) -> Result<T, RecvError>,
-    ) -> Result<T, RecvError> {
-        loop {
-            match self.attempt_recv(packet::recv, &mut then) {
-                Ok(value) => return Ok(value),
-                Err(TryRecvError::Recv(err)) => return Err(err),
-                // Somebody who has a copy of this end made it non-blocking.
-                Err(TryRecvError::Empty) => {
-                    self.wait_readable(None)?;
-                }
-            }
+        match &self.transport {
+            Transport::Packet(packet) => packet.send(bytes, fds, patience),
+            Transport::Stream(stream) => stream.send(bytes, fds, patience),
         }
     }
 
-    fn attempt_recv<T>(
+    fn receive<T>(
         &self,
-        recv: Recv,
+        bounds: Bounds,
+        patience: Patience,
         then: impl FnOnce(&mut Buffers) -> Result<T, RecvError>,
     ) -> Result<T, TryRecvError> {
         Buffers::lend(|buffers| {
-            let mut recv = || recv(self.as_fd(), &mut buffers.bytes, &mut buffers.fds);
-            let received = recv().or_else(|err| match err.kind() {
-                // Reported once when the peer left something of ours unread. What it sent itself
-                // is still to come, or else the end.
-                io::ErrorKind::ConnectionReset => recv(),
-                _ => Err(err),
-            });
-            match received {
-                Ok(true) => Ok(then(buffers)?),
-                Ok(false) => Err(RecvError::Closed.into()),
-                Err(err) if err.kind() == io::ErrorKind::WouldBlock => Err(TryRecvError::Empty),
-                Err(err) => Err(RecvError::Io(err).into()),
+            match &self.transport {
+                Transport::Packet(packet) => packet.recv(buffers, bounds, patience)?,
+                Transport::Stream(stream) => stream.recv(buffers, bounds, patience)?,
             }
+            Ok(then(buffers)?)
         })
     }
+}
+
+/// The outcome of a send that waits as long as it takes.
+fn waited(result: Result<(), TrySendError>) -> Result<(), SendError> {
+    result.map_err(|err| match err {
+        TrySendError::Send(err) => err,
+        TrySendError::Full => SendError::Io(io::ErrorKind::WouldBlock.into()),
+    })
+}
+
+/// The outcome of a receive that waits as long as it takes.
+fn received<T>(result: Result<T, TryRecvError>) -> Result<T, RecvError> {
+    result.map_err(|err| match err {
+        TryRecvError::Recv(err) => err,
+        TryRecvError::Empty => RecvError::Io(io::ErrorKind::WouldBlock.into()),
+    })
 }
 
 fn into_value<T: DeserializeOwned>(buffers: &mut Buffers) -> Result<T, RecvError> {
@@ -178,29 +213,59 @@ fn into_value<T: DeserializeOwned>(buffers: &mut Buffers) -> Result<T, RecvError
 }
 
 /// Takes the message out; the small ones by copying, so that the buffer stays.
-fn into_bytes(buffers: &mut Buffers) -> Vec<u8> {
+fn into_bytes(buffers: &mut Buffers) -> Result<Vec<u8>, RecvError> {
     if buffers.bytes.len() <= packet::INLINE {
-        buffers.bytes.clone()
+        Ok(buffers.bytes.clone())
     } else {
-        std::mem::take(&mut buffers.bytes)
+        Ok(std::mem::take(&mut buffers.bytes))
     }
 }
 
+/// Streams are framed as streams, everything else as packets.
 impl From<OwnedFd> for Socket {
     fn from(fd: OwnedFd) -> Self {
-        Self(fd.into())
+        match socket_type(&fd) {
+            Ok(SocketType::STREAM) => Self::stream(fd.into()),
+            _ => Self::packet(fd.into()),
+        }
+    }
+}
+
+/// How an end travels: the descriptor, whether it is a stream, the limit.
+type Form<H> = (H, bool, u64);
+
+impl Serialize for Socket {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let form: Form<&Handle> = match &self.transport {
+            Transport::Packet(packet) => (packet.handle(), false, self.limit),
+            Transport::Stream(stream) => {
+                (stream.handle().map_err(ser::Error::custom)?, true, self.limit)
+            }
+        };
+        form.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Socket {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (handle, is_stream, limit) = Form::<Handle>::deserialize(deserializer)?;
+        let socket = if is_stream { Self::stream(handle) } else { Self::packet(handle) };
+        Ok(socket.with_limit(limit))
     }
 }
 
 impl AsFd for Socket {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        match &self.transport {
+            Transport::Packet(packet) => packet.handle().as_fd(),
+            Transport::Stream(stream) => stream.as_fd(),
+        }
     }
 }
 
 impl AsRawFd for Socket {
     fn as_raw_fd(&self) -> RawFd {
-        self.0.as_raw_fd()
+        self.as_fd().as_raw_fd()
     }
 }
 

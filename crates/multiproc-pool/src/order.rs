@@ -8,7 +8,7 @@ use multiproc_process::panics;
 use multiproc_wire::Message;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::TaskError;
+use crate::{TaskError, error::describe};
 
 /// What a worker is told.
 #[derive(Debug, Serialize, Deserialize)]
@@ -65,12 +65,12 @@ impl Program {
 
 /// Encodes what is sent to a worker.
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Message, TaskError> {
-    multiproc_wire::encode(value).map_err(|err| TaskError::Encode(err.to_string()))
+    multiproc_wire::encode(value).map_err(|err| TaskError::Encode(describe(&err)))
 }
 
 /// Decodes what came from the other side.
 pub(crate) fn decode<T: DeserializeOwned>(message: Message) -> Result<T, TaskError> {
-    message.decode().map_err(|err| TaskError::Decode(err.to_string()))
+    message.decode().map_err(|err| TaskError::Decode(describe(&err)))
 }
 
 fn split<Args: Serialize + DeserializeOwned>(input: &Message) -> Option<Vec<Message>> {
@@ -130,7 +130,7 @@ where
     }
     let each = results.into_iter().map(|result| {
         let value = result.map_err(TaskError::Panicked)?;
-        multiproc_wire::encode(&value).map_err(|err| TaskError::Result(err.to_string()))
+        multiproc_wire::encode(&value).map_err(|err| TaskError::Result(describe(&err)))
     });
     Reply::Each(each.collect())
 }

@@ -13,6 +13,7 @@ use multiproc_sys::poll;
 use rustix::event::{EventfdFlags, eventfd};
 
 use crate::{
+    error::describe,
     scheduler::{Done, Phase, Scheduler},
     worker::{Worker, Workers},
 };
@@ -197,10 +198,3 @@ impl<K: Workers> Shared<K> {
 }
 
 type Started<K> = (Arc<Shared<K>>, JoinHandle<()>);
-
-fn describe(err: &StartError) -> String {
-    match std::error::Error::source(err) {
-        Some(source) => format!("{err}: {source}"),
-        None => err.to_string(),
-    }
-}

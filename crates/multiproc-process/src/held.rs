@@ -1,8 +1,8 @@
 //! Descriptors that a process has from its birth until its end.
 //!
 //! They are kept as numbers, without a lock, so that a forked child finds them usable whatever another thread was doing.
-//! Two of them belong to one process alone: the other ends tell by the end of the stream that it has ended, so a forked
-//! child closes its copies. The third, the way to the fork server, is inherited.
+//! Three of them belong to one process alone: the other ends tell by the end of the stream that it has ended, so a forked
+//! child closes its copies. The fourth, the way to the fork server, is inherited.
 
 #![expect(unsafe_code, reason = "descriptors as numbers")]
 
@@ -30,6 +30,8 @@ pub(crate) fn prepare() {
     after_fork::register(close_all);
 }
 
+/// In the fork server: its end of the request socket.
+pub(crate) static REQUESTS: Held = Held(AtomicI32::new(NONE));
 /// Our end of the request socket of the fork server; changed only while a process is being started, one at a time.
 pub(crate) static FORKSERVER: Held = Held(AtomicI32::new(NONE));
 
@@ -63,7 +65,7 @@ impl Held {
 }
 
 fn close_all() {
-    for held in [&SOCKET, &SENTINEL] {
+    for held in [&SOCKET, &SENTINEL, &REQUESTS] {
         held.close();
     }
 }

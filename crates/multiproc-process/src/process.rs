@@ -72,10 +72,8 @@ pub struct Process<R> {
 
 enum Stage {
     /// Not started. Never locked: it makes the handle `Sync`, whatever the arguments are.
-    Initial(Mutex<Box<dyn Target>>),
+    Initial(Mutex<Option<Box<dyn Target>>>),
     Started(Child),
-    /// Was to be started, which failed.
-    Failed,
 }
 
 impl Process<()> {
@@ -111,7 +109,7 @@ impl<R> Process<R> {
             authkey: authkey.unwrap_or_else(|| record.authkey.clone()),
             context,
             number,
-            stage: Stage::Initial(Mutex::new(Box::new(Call::<F, Args>::new(function, args)))),
+            stage: Stage::Initial(Mutex::new(Some(Box::new(Call::<F, Args>::new(function, args))))),
             result: PhantomData,
         }
     }
@@ -120,15 +118,13 @@ impl<R> Process<R> {
     ///
     /// # Errors
     ///
-    /// [`StartError`]; there is then no process. [`StartError::AlreadyStarted`] if this was called before.
+    /// [`StartError`]; there is then no process, and the call may be repeated. [`StartError::AlreadyStarted`] if there
+    /// already is one.
     pub fn start(&mut self) -> Result<(), StartError> {
-        let Stage::Initial(_) = &self.stage else {
+        let Stage::Initial(target) = &mut self.stage else {
             return Err(StartError::AlreadyStarted { name: self.name.clone() });
         };
-        let Stage::Initial(target) = std::mem::replace(&mut self.stage, Stage::Failed) else {
-            unreachable!()
-        };
-        let target = target.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let target = target.get_mut().unwrap_or_else(PoisonError::into_inner);
         let method = self.context.get_start_method();
         let mut record = family::record().child(self.number);
         record.name.clone_from(&self.name);
@@ -138,9 +134,10 @@ impl<R> Process<R> {
 
         let way = Way { method, allow_threads: self.context.allows_threads() };
         let launched = launch::launch(way, record, target)?;
-        logging::debug(format_args!("started process {} with pid {}", self.name, launched.pid));
-        self.stage =
-            Stage::Started(Child::register(Inner::new(self.name.clone(), self.daemon, launched)));
+        let inner = Inner::new(self.name.clone(), self.daemon, launched);
+        // Drops the target, too.
+        self.stage = Stage::Started(Child::register(inner));
+        logging::debug(format_args!("started process {}", self.name));
         Ok(())
     }
 
@@ -192,9 +189,7 @@ impl<R> Process<R> {
     fn check_initial(&self) -> Result<(), HandleError> {
         match &self.stage {
             Stage::Initial(_) => Ok(()),
-            Stage::Started(_) | Stage::Failed => {
-                Err(HandleError::AlreadyStarted { name: self.name.clone() })
-            }
+            Stage::Started(_) => Err(HandleError::AlreadyStarted { name: self.name.clone() }),
         }
     }
 
@@ -206,9 +201,7 @@ impl<R> Process<R> {
     pub fn child(&self) -> Result<&Child, HandleError> {
         match &self.stage {
             Stage::Started(child) => Ok(child),
-            Stage::Initial(_) | Stage::Failed => {
-                Err(HandleError::NotStarted { name: self.name.clone() })
-            }
+            Stage::Initial(_) => Err(HandleError::NotStarted { name: self.name.clone() }),
         }
     }
 
@@ -339,9 +332,7 @@ impl<R> fmt::Debug for Process<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "<{} name='{}'", self.context.process_type(), self.name)?;
         match &self.stage {
-            Stage::Initial(_) | Stage::Failed => {
-                write!(f, " parent={} initial", std::process::id())?
-            }
+            Stage::Initial(_) => write!(f, " parent={} initial", std::process::id())?,
             Stage::Started(child) => {
                 write!(f, " pid={} parent={}", child.pid(), child.creator())?;
                 child.write_state(f)?;

@@ -25,6 +25,9 @@ static REAPER: ForkLocal<Mutex<Reaper>> = ForkLocal::new(|_| Mutex::new(Reaper::
 /// Takes over a child that nobody else has a handle to.
 pub(crate) fn adopt(child: Arc<Inner>) {
     let Ok(mut reaper) = REAPER.get().lock() else { return };
+    if reaper.children.iter().any(|known| Arc::ptr_eq(known, &child)) {
+        return;
+    }
     reaper.children.push(child);
     if let Some(wake) = &reaper.wake {
         let _ = rustix::io::write(wake, b"w");
@@ -50,7 +53,8 @@ fn run(woken: &OwnedFd) {
         };
         let mut fds: Vec<BorrowedFd<'_>> = vec![woken.as_fd()];
         fds.extend(children.iter().map(|child| child.sentinel()));
-        let Ok(ready) = poll::wait_many(&fds, None) else { return };
+        // More children than descriptors are allowed: they are left to the table of children.
+        let Ok(ready) = poll::wait_many(&fds, None) else { return give_up() };
         if ready.contains(&0) {
             let _ = rustix::io::read(woken, &mut [0; 64]);
         }
@@ -64,5 +68,12 @@ fn run(woken: &OwnedFd) {
             reaper.wake = None;
             return;
         }
+    }
+}
+
+fn give_up() {
+    if let Ok(mut reaper) = REAPER.get().lock() {
+        reaper.wake = None;
+        reaper.children.clear();
     }
 }

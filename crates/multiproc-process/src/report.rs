@@ -14,6 +14,7 @@ const PANICKED: u8 = 3;
 const UNSENDABLE: u8 = 4;
 const NOT_STARTED: u8 = 5;
 const ENDED: u8 = 6;
+const PIDFD: u8 = 7;
 
 /// A packet on the socket between a child and its starter.
 #[derive(Debug)]
@@ -21,7 +22,9 @@ pub(crate) enum Report {
     /// The child could not begin.
     Refused(String),
     /// From a child of the fork server, and from the server, whichever is first: the process exists.
-    Started { pid: i32, pidfd: Option<OwnedFd>, is_ours: bool },
+    Started { pid: i32, is_ours: bool },
+    /// From the same two, where the fork server is the parent: the pidfd of the process.
+    Pidfd(OwnedFd),
     /// From the fork server: no process could be made, for this reason of the system's.
     NotStarted(i32),
     /// The function returned this value, encoded, and the process is going to exit with `code`.
@@ -65,10 +68,10 @@ impl Report {
         };
         match self {
             Self::Refused(why) => (tagged(REFUSED, &[why.as_bytes()]), Vec::new()),
-            Self::Started { pid, pidfd, is_ours } => {
-                let bytes = tagged(STARTED, &[&pid.to_le_bytes(), &[u8::from(*is_ours)]]);
-                (bytes, pidfd.iter().map(AsFd::as_fd).collect())
+            Self::Started { pid, is_ours } => {
+                (tagged(STARTED, &[&pid.to_le_bytes(), &[u8::from(*is_ours)]]), Vec::new())
             }
+            Self::Pidfd(pidfd) => (tagged(PIDFD, &[]), vec![pidfd.as_fd()]),
             Self::NotStarted(errno) => (tagged(NOT_STARTED, &[&errno.to_le_bytes()]), Vec::new()),
             Self::Returned { code, bytes, fds } => (
                 tagged(RETURNED, &[&code.to_le_bytes(), bytes]),
@@ -98,10 +101,8 @@ impl Report {
         let word = |at: usize| Some(i32::from_le_bytes(*body.get(at..)?.first_chunk()?));
         Some(match *tag {
             REFUSED => Self::Refused(text()),
-            STARTED => {
-                let is_ours = *body.get(4)? == 1;
-                Self::Started { pid: word(0)?, pidfd: fds.into_iter().next(), is_ours }
-            }
+            STARTED => Self::Started { pid: word(0)?, is_ours: *body.get(4)? == 1 },
+            PIDFD => Self::Pidfd(fds.into_iter().next()?),
             NOT_STARTED => Self::NotStarted(word(0)?),
             RETURNED => Self::Returned { code: word(0)?, bytes: body.get(4..)?.to_vec(), fds },
             PANICKED => Self::Panicked(multiproc_wire::decode(body, Vec::new()).ok()?),
@@ -143,7 +144,7 @@ mod tests {
             PanicReport { message: "m".into(), location: Some("l".into()), backtrace: None };
         for report in [
             Report::Refused("why".into()),
-            Report::Started { pid: 7, pidfd: None, is_ours: true },
+            Report::Started { pid: 7, is_ours: true },
             Report::NotStarted(11),
             Report::Returned { code: 1, bytes: vec![1, 2], fds: Vec::new() },
             Report::Panicked(panic),

@@ -11,44 +11,63 @@ use std::{
 
 use crate::attributes::{set_signal_mask, signal_mask};
 
-/// What a process did on SIGINT before it was told to ignore it.
-pub struct Disposition(libc::sigaction);
-
-impl std::fmt::Debug for Disposition {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Disposition").field(&self.0.sa_sigaction).finish()
-    }
+/// A signal whose handling a server changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum Signal {
+    /// SIGINT: Ctrl-C.
+    Interrupt = libc::SIGINT,
+    /// SIGCHLD: a child has ended.
+    Child = libc::SIGCHLD,
 }
 
-/// Ignores SIGINT (Ctrl-C) from now on; returns what was done before.
-#[must_use]
-pub fn ignore_interrupt() -> Disposition {
-    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: Plain data, for which zeroes are valid: the default action.
-    let mut ignore = unsafe { action.assume_init_read() };
-    ignore.sa_sigaction = libc::SIG_IGN;
-    // SAFETY: Both point to memory of the right type, and ignoring installs no code.
-    unsafe { libc::sigaction(libc::SIGINT, &raw const ignore, action.as_mut_ptr()) };
-    // SAFETY: Zeroes, or what the call wrote.
-    Disposition(unsafe { action.assume_init() })
+/// What a process did on a signal before it was told to do otherwise.
+pub struct Disposition {
+    signal: Signal,
+    action: libc::sigaction,
 }
 
 impl Disposition {
-    /// Does on SIGINT what was done before.
+    /// Ignores `signal` from now on; returns what was done before.
+    #[must_use]
+    pub fn ignore(signal: Signal) -> Self {
+        Self::set(signal, libc::SIG_IGN)
+    }
+
+    /// Does what is the default for `signal` from now on; returns what was done before.
+    #[must_use]
+    pub fn default(signal: Signal) -> Self {
+        Self::set(signal, libc::SIG_DFL)
+    }
+
+    fn set(signal: Signal, handler: libc::sighandler_t) -> Self {
+        let mut before = MaybeUninit::<libc::sigaction>::zeroed();
+        // SAFETY: Plain data, for which zeroes are valid.
+        let mut action = unsafe { before.assume_init_read() };
+        action.sa_sigaction = handler;
+        // SAFETY: Both point to memory of the right type, and neither handler is code.
+        unsafe { libc::sigaction(signal as i32, &raw const action, before.as_mut_ptr()) };
+        // SAFETY: Zeroes, or what the call wrote.
+        Self { signal, action: unsafe { before.assume_init() } }
+    }
+
+    /// Does on the signal what was done before.
     pub fn restore(&self) {
         // SAFETY: The action was this process's own.
-        unsafe { libc::sigaction(libc::SIGINT, &raw const self.0, ptr::null_mut()) };
+        unsafe { libc::sigaction(self.signal as i32, &raw const self.action, ptr::null_mut()) };
+    }
+
+    /// True if the signal was ignored.
+    #[must_use]
+    pub fn was_ignored(&self) -> bool {
+        self.action.sa_sigaction == libc::SIG_IGN
     }
 }
 
-/// Whether this process ignores SIGINT.
-#[must_use]
-pub fn is_interrupt_ignored() -> bool {
-    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: Reads the present action into a buffer of its type.
-    unsafe { libc::sigaction(libc::SIGINT, ptr::null(), action.as_mut_ptr()) };
-    // SAFETY: Zeroes, or what the call wrote.
-    unsafe { action.assume_init() }.sa_sigaction == libc::SIG_IGN
+impl std::fmt::Debug for Disposition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Disposition").field("signal", &self.signal).finish_non_exhaustive()
+    }
 }
 
 /// A descriptor that becomes readable when a child of this process has ended.
@@ -101,10 +120,11 @@ mod tests {
 
     #[test]
     fn interrupt_is_ignored_and_restored() {
-        let before = is_interrupt_ignored();
-        let disposition = ignore_interrupt();
-        assert!(is_interrupt_ignored());
-        disposition.restore();
-        assert_eq!(is_interrupt_ignored(), before);
+        let first = Disposition::ignore(Signal::Interrupt);
+        assert!(Disposition::ignore(Signal::Interrupt).was_ignored());
+        first.restore();
+        let restored = Disposition::ignore(Signal::Interrupt);
+        assert_eq!(restored.was_ignored(), first.was_ignored());
+        restored.restore();
     }
 }

@@ -1,5 +1,7 @@
 //! Pools where descriptors are scarce.
 
+use std::os::fd::OwnedFd;
+
 use multiproc::{Context, Failure, Pool, PoolError, TaskError};
 use multiproc_tests::{TestResult, context_named, each_start_method, in_child, ledger::Ledger, name_of, procfs};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -69,11 +71,10 @@ fn lose_all_workers(method: String) -> Result<(), Failure> {
     let ctx = context_named(&method);
     let pool = Pool::builder().processes(1).context(ctx).retries(5).build()?;
     assert_eq!(pool.apply(square, (3,))?, 9);
-    let all = getrlimit(Resource::Nofile);
-    limit_descriptors(0)?;
+    let fillers = fill_descriptors()?;
     let result = pool.apply(abort, ());
     let rest = pool.map(square, [1, 2]);
-    setrlimit(Resource::Nofile, all)?;
+    drop(fillers);
     assert!(matches!(result, Err(TaskError::PoolBroken(_))), "{result:?}");
     assert!(matches!(rest, Err(TaskError::PoolBroken(_))), "{rest:?}");
     Ok(())
@@ -87,11 +88,10 @@ fn lose_one_worker(method: String) -> Result<(), Failure> {
     let ctx = context_named(&method);
     let pool = Pool::builder().processes(2).context(ctx).build()?;
     assert_eq!(pool.map(square, 0..20)?.len(), 20);
-    let all = getrlimit(Resource::Nofile);
-    limit_descriptors(0)?;
+    let fillers = fill_descriptors()?;
     assert!(matches!(pool.apply(abort, ()), Err(TaskError::WorkerLost { .. })));
     let results = pool.map(square, 0..20);
-    setrlimit(Resource::Nofile, all)?;
+    drop(fillers);
     assert_eq!(results?.len(), 20);
     assert_eq!(pool.workers_lost(), 1);
     Ok(())
@@ -100,6 +100,12 @@ fn lose_one_worker(method: String) -> Result<(), Failure> {
 fn limit_descriptors(number: u64) -> Result<(), Failure> {
     let limit = getrlimit(Resource::Nofile);
     Ok(setrlimit(Resource::Nofile, Rlimit { current: Some(number), ..limit })?)
+}
+
+/// Takes all descriptors that there are.
+fn fill_descriptors() -> Result<Vec<OwnedFd>, Failure> {
+    limit_descriptors(128)?;
+    Ok(std::iter::from_fn(|| rustix::io::dup(rustix::stdio::stdin()).ok()).collect())
 }
 
 /// The lowest number such that all descriptors of this process are below.

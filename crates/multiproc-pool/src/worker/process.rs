@@ -5,10 +5,14 @@ use std::os::fd::{AsFd, BorrowedFd};
 use multiproc_connection::{Connection, TryRecvError, pipe};
 use multiproc_image::{StartError, logging};
 use multiproc_process::{Context, Process, StartMethod};
-use multiproc_sys::signals;
+use multiproc_sys::signals::{Disposition, Signal};
 
 use super::{Answer, Death, Given, Worker, Workers};
-use crate::order::{Machine, Order, Reply};
+use crate::{
+    TaskError,
+    error::describe,
+    order::{Machine, Order, Reply},
+};
 
 /// Starts worker processes.
 pub(crate) struct ProcessWorkers {
@@ -45,7 +49,7 @@ impl Worker for ProcessWorker {
         match self.connection.try_send(order) {
             Ok(()) => Given::Taken,
             Err(err) if err.is_closed() => Given::Gone,
-            Err(err) => Given::Refused(err.to_string()),
+            Err(err) => Given::Refused(describe(&err)),
         }
     }
 
@@ -92,7 +96,7 @@ impl Worker for ProcessWorker {
 /// What a worker process does.
 fn work(connection: Connection<Reply, Order>) {
     // Ctrl-C goes to all processes of a terminal; it is the pool's owner that decides.
-    let _ = signals::ignore_interrupt();
+    let _ = Disposition::ignore(Signal::Interrupt);
     let mut machine = Machine::default();
     // When the pool is gone, so is its end.
     while let Ok(Order::Run { job, program, input }) = connection.recv() {
@@ -101,7 +105,7 @@ fn work(connection: Connection<Reply, Order>) {
             if err.is_closed() {
                 return;
             }
-            let failed = Reply::Each(vec![Err(crate::TaskError::Result(err.to_string()))]);
+            let failed = Reply::Each(vec![Err(TaskError::Result(describe(&err)))]);
             if connection.send(&failed).is_err() {
                 return;
             }

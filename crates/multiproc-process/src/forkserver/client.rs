@@ -3,16 +3,11 @@
 use std::{
     io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use multiproc_image::{
-    Boot, StartError,
-    after_fork::ForkLocal,
-    boot, bootstrap,
-    family::{self, Record},
-    logging::{self, LogSettings},
-    start,
+    Boot, StartError, after_fork::ForkLocal, boot, bootstrap, family, logging::LogSettings, start,
     start::Fresh,
 };
 use multiproc_sys::{packet, pidfd, poll};
@@ -20,10 +15,11 @@ use rustix::process::Pid;
 
 use super::{preload, request, server};
 use crate::{
+    child::Inner,
     held,
-    launch::{Launched, Sentinel, pack, sentinel_of, sentinel_pipe, starting},
+    launch::{Launched, Parcel, Sentinel, give_up, sentinel_of, sentinel_pipe, starting},
+    reaper,
     report::Report,
-    target::Target,
 };
 
 /// The server, in the process that started it; all others have only the way to it ([`held::FORKSERVER`]).
@@ -32,34 +28,37 @@ static SERVER: ForkLocal<Mutex<Option<Fresh>>> = ForkLocal::new(|_| Mutex::new(N
 /// How often a server that dies under our hands is replaced before that is an error.
 const ATTEMPTS: usize = 3;
 
-/// Asks the server for a process that runs `target`; called by one thread at a time.
-pub(crate) fn launch(record: Record, target: Box<dyn Target>) -> Result<Launched, StartError> {
+/// Asks the server for a process that becomes what the parcel says; called by one thread at a time.
+///
+/// What is worth a warning goes into `notes`, because nothing is printed while others wait to start a process.
+pub(crate) fn launch(parcel: &Parcel, notes: &mut Vec<String>) -> Result<Launched, StartError> {
     for _ in 0..ATTEMPTS {
         let requests = match held::FORKSERVER.get() {
             Some(requests) => requests,
-            None => start_server()?,
+            None => start_server(notes)?,
         };
-        if let Some(launched) = ask(requests, record.clone(), target.as_ref())? {
+        if let Some(launched) = ask(requests, parcel)? {
             return Ok(launched);
         }
-        logging::warning(format_args!("fork server has died"));
-        leave();
+        notes.push("fork server has died, or has dropped a request".into());
+        if let Some(server) = forget() {
+            // It may live on for those who still have the way to it.
+            let _ = packet::send(server.socket.as_fd(), server::STOP, &[]);
+            reap_some_time(server);
+        }
     }
     let source = io::Error::from(io::ErrorKind::ConnectionAborted);
     Err(StartError::Os { what: "keep a fork server alive", source })
 }
 
-/// Forgets the server; waits for it if it is our child.
-fn leave() {
+/// Forgets the way to the server; returns the server if it is our child.
+fn forget() -> Option<Fresh> {
     held::FORKSERVER.close();
-    let server = SERVER.get().lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let Some(server) = server {
-        wait_for(&server);
-    }
+    SERVER.get().lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 fn wait_for(server: &Fresh) {
-    let ended = match &server.pidfd {
+    let _ = match &server.pidfd {
         Some(pidfd) => {
             poll::wait_readable(pidfd.as_fd(), None).and_then(|_| pidfd::reap(pidfd.as_fd()))
         }
@@ -70,7 +69,17 @@ fn wait_for(server: &Fresh) {
             }
         },
     };
-    logging::debug(format_args!("fork server {} has ended: {ended:?}", server.pid));
+}
+
+/// Leaves a server that may or may not be dead to the reaper.
+fn reap_some_time(server: Fresh) {
+    let Fresh { pid, pidfd, socket } = server;
+    let sentinel = pidfd.map(Sentinel::Pidfd).map_or_else(|| sentinel_of(pid, None), Ok);
+    // Without a descriptor left it stays a zombie until we exit.
+    if let Ok(sentinel) = sentinel {
+        let launched = Launched { pid, sentinel, socket, is_ours: true, early: None };
+        reaper::adopt(Arc::new(Inner::new("ForkServer".into(), false, launched)));
+    }
 }
 
 /// Ends the fork server that this process has started, if any, and waits for it; the next start makes a new one.
@@ -82,15 +91,17 @@ fn wait_for(server: &Fresh) {
 ///
 /// The undocumented `multiprocessing.forkserver._forkserver._stop()`.
 pub fn stop_forkserver() {
-    let _starting = starting();
-    if let Some(server) = SERVER.get().lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+    let starting = starting();
+    let server = forget();
+    drop(starting);
+    if let Some(server) = server {
         // If it is dead, it need not be told.
         let _ = packet::send(server.socket.as_fd(), server::STOP, &[]);
+        wait_for(&server);
     }
-    leave();
 }
 
-fn start_server() -> Result<BorrowedFd<'static>, StartError> {
+fn start_server(notes: &mut Vec<String>) -> Result<BorrowedFd<'static>, StartError> {
     let (ours, theirs) = packet::pair().map_err(StartError::os("make a socket pair"))?;
     let preload = preload::current();
     let message = multiproc_wire::encode(&preload).map_err(|err| StartError::Encode {
@@ -113,11 +124,11 @@ fn start_server() -> Result<BorrowedFd<'static>, StartError> {
     drop(packed);
 
     let mut bytes = Vec::new();
-    let ready = packet::recv(server.socket.as_fd(), &mut bytes, &mut Vec::new());
+    let ready = hear_first(&server, &mut bytes);
     let failure = match ready {
         Ok(true) if bytes.starts_with(server::READY) => {
             if let Some(warning @ [_, ..]) = bytes.strip_prefix(server::READY) {
-                logging::warning(format_args!("{}", String::from_utf8_lossy(warning)));
+                notes.push(String::from_utf8_lossy(warning).into_owned());
             }
             *SERVER.get().lock().unwrap_or_else(PoisonError::into_inner) = Some(server);
             bootstrap::provide(hand_down);
@@ -136,6 +147,18 @@ fn start_server() -> Result<BorrowedFd<'static>, StartError> {
     Err(failure)
 }
 
+/// Waits for the first word of a new server, or its end: a process that its preload function has left behind may hold a
+/// copy of its end of the socket.
+fn hear_first(server: &Fresh, bytes: &mut Vec<u8>) -> io::Result<bool> {
+    let mut watched = vec![server.socket.as_fd()];
+    watched.extend(server.pidfd.iter().map(AsFd::as_fd));
+    poll::wait_many(&watched, None)?;
+    match packet::try_recv(server.socket.as_fd(), bytes, &mut Vec::new()) {
+        Err(err) if err.kind() == io::ErrorKind::WouldBlock => Ok(false),
+        result => result,
+    }
+}
+
 /// Reads why a server does not serve.
 fn refusal(bytes: &[u8]) -> StartError {
     let message = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -146,16 +169,12 @@ fn refusal(bytes: &[u8]) -> StartError {
     }
 }
 
-/// Sends a request and waits for the process; none if the server is dead.
-fn ask(
-    requests: BorrowedFd<'_>,
-    record: Record,
-    target: &dyn Target,
-) -> Result<Option<Launched>, StartError> {
+/// Sends a request and waits for the process; none if there is no answer.
+fn ask(requests: BorrowedFd<'_>, parcel: &Parcel) -> Result<Option<Launched>, StartError> {
     let (ours, theirs) = packet::pair().map_err(StartError::os("make a socket pair"))?;
     let (pipe, shown) = sentinel_pipe()?.unzip();
     // All that can fail for reasons of the caller's comes before there is a process.
-    let packed = pack(record, target, shown)?;
+    let packed = parcel.pack(shown)?;
     match request::Request::send(requests, theirs.as_fd()) {
         Err(err) if is_gone(&err) => return Ok(None),
         result => result.map_err(StartError::os("send a request to the fork server"))?,
@@ -181,34 +200,34 @@ fn is_gone(err: &io::Error) -> bool {
     matches!(err.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
 }
 
-/// Waits for the first word of the child or of the server about it.
+/// Waits for the first word of the child or of the server about it, and, where the server is the parent of the child, for
+/// the pidfd that only the two of them can open without doubt.
 fn hear(socket: OwnedFd, pipe: Option<OwnedFd>) -> Result<Option<Launched>, StartError> {
     let (mut bytes, mut fds) = (Vec::new(), Vec::new());
-    let mut early = None;
-    loop {
+    let (mut early, mut started) = (None, None);
+    let sentinel = loop {
         match packet::recv(socket.as_fd(), &mut bytes, &mut fds) {
             Ok(true) => {}
             Ok(false) => return Ok(None),
             // Said once where an end was closed with our message unread, and before what was sent.
             Err(err) if is_gone(&err) => continue,
-            Err(err) => {
-                return Err(StartError::Os { what: "hear from the fork server", source: err });
+            Err(source) => {
+                if let Some((pid, is_ours)) = started {
+                    give_up(pid, is_ours);
+                }
+                return Err(StartError::Os { what: "hear from the fork server", source });
             }
         }
         match Report::decode(&bytes, std::mem::take(&mut fds)) {
-            Some(Report::Started { pid, pidfd, is_ours }) => {
+            Some(Report::Started { pid, is_ours }) => {
                 let Some(pid) = Pid::from_raw(pid) else { continue };
-                let sentinel = match (pipe, pidfd) {
-                    (Some(pipe), _) => Ok(Sentinel::Pipe(pipe)),
-                    (None, Some(pidfd)) => Ok(Sentinel::Pidfd(pidfd)),
-                    (None, None) => sentinel_of(pid, None),
-                };
-                let sentinel = sentinel.map_err(|source| {
-                    give_up(pid, is_ours);
-                    StartError::Os { what: "watch a child of the fork server", source }
-                })?;
-                return Ok(Some(Launched { pid, sentinel, socket, is_ours, early }));
+                started = Some((pid, is_ours));
+                if is_ours || pipe.is_some() {
+                    break sentinel_of(pid, pipe);
+                }
             }
+            Some(Report::Pidfd(pidfd)) if started.is_some() => break Ok(Sentinel::Pidfd(pidfd)),
+            Some(Report::Pidfd(_)) | None => {}
             Some(Report::NotStarted(errno)) => {
                 return Err(StartError::Os {
                     what: "fork in the fork server",
@@ -216,16 +235,15 @@ fn hear(socket: OwnedFd, pipe: Option<OwnedFd>) -> Result<Option<Launched>, Star
                 });
             }
             Some(report) => early = Some(report),
-            None => {}
         }
-    }
-}
-
-/// Ends a child that cannot be watched: an error of `start` leaves no process.
-fn give_up(pid: Pid, is_ours: bool) {
-    let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-    while is_ours && matches!(pidfd::reap_by_pid(pid), Ok(None)) {
-        std::thread::yield_now();
+    };
+    let Some((pid, is_ours)) = started else { return Ok(None) };
+    match sentinel {
+        Ok(sentinel) => Ok(Some(Launched { pid, sentinel, socket, is_ours, early })),
+        Err(source) => {
+            give_up(pid, is_ours);
+            Err(StartError::Os { what: "watch a child of the fork server", source })
+        }
     }
 }
 
@@ -265,7 +283,7 @@ mod tests {
         let (ours, theirs) = packet::pair().unwrap();
         let (pipe, _shown) = lifeline::pipe().unwrap();
         Report::Unsendable("early".into()).send(theirs.as_fd());
-        Report::Started { pid: 1, pidfd: None, is_ours: true }.send(theirs.as_fd());
+        Report::Started { pid: 1, is_ours: true }.send(theirs.as_fd());
         let launched = hear(ours, Some(pipe)).unwrap().unwrap();
         assert!(matches!(launched.early, Some(Report::Unsendable(_))));
     }

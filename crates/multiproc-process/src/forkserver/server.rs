@@ -5,7 +5,7 @@
 use std::{
     collections::HashMap,
     io,
-    os::fd::{AsFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     process,
 };
 
@@ -17,7 +17,7 @@ use multiproc_sys::{
     packet,
     pidfd::Exit,
     poll,
-    signals::{ChildSignals, Disposition, ignore_interrupt},
+    signals::{ChildSignals, Disposition, Signal},
 };
 use rustix::process::{Pid, Resource, Rlimit, WaitOptions, getrlimit, setrlimit, waitpid};
 
@@ -25,7 +25,7 @@ use super::{
     preload::{OnPreloadError, Preload},
     request::{Request, Surroundings, Told},
 };
-use crate::report::Report;
+use crate::{held, report::Report};
 
 /// What the server says when it serves, a warning behind it; anything else is why it does not.
 pub(super) const READY: &[u8] = b"ready";
@@ -39,27 +39,34 @@ pub(super) const CANNOT_SERVE: u8 = 254;
 /// Is the fork server: the entry of a fresh copy.
 pub(super) fn serve(boot: Boot) {
     let Boot { payload, fds, socket: starter } = boot;
-    let interrupt = ignore_interrupt();
+    let interrupt = Disposition::ignore(Signal::Interrupt);
+    // Whoever started us may ignore it, which an executed program inherits; then no child could be reaped.
+    let child = Disposition::default(Signal::Child);
+    // While user code runs here, a process that it forks must not keep them.
+    held::SOCKET.keep(starter);
+    if let Some(requests) = fds.into_iter().next() {
+        held::REQUESTS.keep(requests);
+    }
     let preload = multiproc_wire::decode::<Option<Preload>>(&payload, Vec::new());
     let ready = preload
         .map_err(|err| (CANNOT_SERVE, err.to_string()))
         .and_then(|preload| run_preload(preload).map_err(|why| (PRELOAD_FAILED, why)))
         .and_then(|warning| {
-            let requests =
-                fds.into_iter().next().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput));
-            let server = requests
-                .and_then(|requests| Server::new(requests, starter.try_clone()?, interrupt));
-            let server = server.map_err(|err| (CANNOT_SERVE, err.to_string()))?;
-            Ok((server, warning))
+            let server = Server::new([interrupt, child]);
+            Ok((server.map_err(|err| (CANNOT_SERVE, err.to_string()))?, warning))
         });
+    let say = |what: &[u8]| {
+        if let Some(starter) = held::SOCKET.get() {
+            let _ = packet::send(starter, what, &[]);
+        }
+    };
     match ready {
         Ok((server, warning)) => {
-            let _ = packet::send(starter.as_fd(), &[READY, warning.as_bytes()].concat(), &[]);
-            drop(starter);
+            say(&[READY, warning.as_bytes()].concat());
             server.run();
         }
         Err((kind, why)) => {
-            let _ = packet::send(starter.as_fd(), &[&[kind], why.as_bytes()].concat(), &[]);
+            say(&[&[kind], why.as_bytes()].concat());
             exit::leave(1)
         }
     }
@@ -81,12 +88,11 @@ fn run_preload(preload: Option<Preload>) -> Result<String, String> {
     }
 }
 
+/// The server; the request socket and the one to its starter are in [`held`].
 struct Server {
-    requests: OwnedFd,
-    /// The one who started us.
-    starter: Option<OwnedFd>,
     signals: ChildSignals,
-    interrupt: Disposition,
+    /// What was done on the signals that are dealt with otherwise here.
+    dispositions: [Disposition; 2],
     /// What a child has before it takes on the requester's.
     surroundings: Surroundings,
     /// The signals that are blocked in it by then.
@@ -99,70 +105,50 @@ struct Server {
 }
 
 impl Server {
-    fn new(requests: OwnedFd, starter: OwnedFd, interrupt: Disposition) -> io::Result<Self> {
+    fn new(dispositions: [Disposition; 2]) -> io::Result<Self> {
         let (surroundings, signal_mask) = (Surroundings::here()?, signal_mask());
         let limit = getrlimit(Resource::Nofile);
         let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
         let signals = ChildSignals::open()?;
-        let (starter, children) = (Some(starter), HashMap::new());
-        Ok(Self {
-            requests,
-            starter,
-            signals,
-            interrupt,
-            surroundings,
-            signal_mask,
-            limit,
-            children,
-        })
+        let children = HashMap::new();
+        Ok(Self { signals, dispositions, surroundings, signal_mask, limit, children })
     }
 
     /// Serves until nobody is left who could ask and no child of ours is left to be told of.
     fn run(mut self) {
         let (mut bytes, mut fds) = (Vec::new(), Vec::new());
-        let mut is_over = false;
-        while !is_over || !self.children.is_empty() {
+        while held::REQUESTS.get().is_some() || !self.children.is_empty() {
+            let (starter, requests) = (held::SOCKET.get(), held::REQUESTS.get());
             let mut watched = vec![self.signals.as_fd()];
-            watched.extend(self.starter.iter().map(AsFd::as_fd).filter(|_| !is_over));
-            let has_starter = watched.len() > 1;
-            watched.extend((!is_over).then(|| self.requests.as_fd()));
+            watched.extend(starter);
+            watched.extend(requests);
             let Ok(ready) = poll::wait_many(&watched, None) else { return };
-            let requests = watched.len() - 1;
+            let is_ready = |fd: Option<BorrowedFd<'_>>| {
+                let fd = fd.map(|fd| fd.as_raw_fd());
+                fd.is_some() && ready.iter().any(|at| Some(watched[*at].as_raw_fd()) == fd)
+            };
+            let (has_word, has_request) = (is_ready(starter), is_ready(requests));
 
             if ready.contains(&0) {
                 self.signals.clear();
                 self.reap();
             }
-            if has_starter && ready.contains(&1) {
-                is_over |= self.hear_starter();
+            if has_word {
+                hear_starter();
             }
-            if !is_over && ready.contains(&requests) {
-                match packet::try_recv(self.requests.as_fd(), &mut bytes, &mut fds) {
+            if let Some(requests) = held::REQUESTS.get().filter(|_| has_request) {
+                match packet::try_recv(requests, &mut bytes, &mut fds) {
                     Ok(true) => match Request::decode(&bytes, &mut fds) {
                         Some(request) => self = self.serve(request),
                         None => logging::error(format_args!(
                             "fork server got a message that is no request"
                         )),
                     },
-                    Ok(false) => is_over = true,
+                    Ok(false) => held::REQUESTS.close(),
                     Err(err) if err.kind() == io::ErrorKind::WouldBlock => {}
-                    // Its sockets closed, the requester finds out. With descriptors exhausted for good, so will all.
+                    // Its socket closed, the requester finds out. With descriptors exhausted for good, so will all.
                     Err(err) => logging::error(format_args!("fork server lost a request: {err}")),
                 }
-            }
-        }
-    }
-
-    /// True if the starter says that we are to end; that it is gone means nothing, for others may still ask.
-    fn hear_starter(&mut self) -> bool {
-        let Some(starter) = &self.starter else { return false };
-        let (mut bytes, mut fds) = (Vec::new(), Vec::new());
-        match packet::try_recv(starter.as_fd(), &mut bytes, &mut fds) {
-            Ok(true) => bytes == STOP,
-            Err(err) if err.kind() == io::ErrorKind::WouldBlock => false,
-            Ok(false) | Err(_) => {
-                self.starter = None;
-                false
             }
         }
     }
@@ -172,13 +158,7 @@ impl Server {
         match make_process(request.pid) {
             Ok((Forked::Child, is_ours)) => self.become_child(request, is_ours),
             Ok((Forked::Parent(pid, pidfd), is_ours)) => {
-                let raw = pid.as_raw_nonzero().get();
-                let pidfd = if is_ours {
-                    None
-                } else {
-                    pidfd.or_else(|| multiproc_sys::pidfd::open(pid).ok().flatten())
-                };
-                Report::Started { pid: raw, pidfd, is_ours }.send(request.socket.as_fd());
+                announce(pid, pidfd, is_ours, request.socket.as_fd());
                 if !is_ours {
                     self.children.insert(pid, request.socket);
                 }
@@ -193,26 +173,15 @@ impl Server {
 
     /// In the child: takes on the requester's surroundings and becomes what was asked for.
     fn become_child(self, request: Request, is_ours: bool) -> ! {
-        let Self {
-            requests,
-            starter,
-            signals,
-            interrupt,
-            surroundings,
-            signal_mask,
-            limit,
-            children,
-        } = self;
+        let Self { signals, dispositions, surroundings, signal_mask, limit, children } = self;
         // A function that never returns drops nothing by itself. While a child held these, nobody would notice the
-        // death of the server, or that of a sibling.
-        drop((requests, starter, signals, children));
+        // death of a sibling; what is in `held` is closed by then.
+        drop((signals, children));
         exit::set_forked();
-        interrupt.restore();
+        dispositions.iter().for_each(Disposition::restore);
         set_signal_mask(signal_mask);
         let socket = request.socket;
-        let pid = rustix::process::getpid();
-        let pidfd = if is_ours { None } else { multiproc_sys::pidfd::open(pid).ok().flatten() };
-        Report::Started { pid: pid.as_raw_nonzero().get(), pidfd, is_ours }.send(socket.as_fd());
+        announce(rustix::process::getpid(), None, is_ours, socket.as_fd());
 
         let (mut bytes, mut fds) = (Vec::new(), Vec::new());
         let told = packet::recv(socket.as_fd(), &mut bytes, &mut fds).and_then(|is_there| {
@@ -239,6 +208,29 @@ impl Server {
             if let Some(socket) = self.children.remove(&pid) {
                 Report::Ended(Exit::from_wait_status(status.as_raw())).send(socket.as_fd());
             }
+        }
+    }
+}
+
+/// Ends the service if the starter says so; that it is gone means nothing, for others may still ask.
+fn hear_starter() {
+    let Some(starter) = held::SOCKET.get() else { return };
+    let (mut bytes, mut fds) = (Vec::new(), Vec::new());
+    match packet::try_recv(starter, &mut bytes, &mut fds) {
+        Ok(true) if bytes == STOP => held::REQUESTS.close(),
+        Ok(true) => {}
+        Err(err) if err.kind() == io::ErrorKind::WouldBlock => {}
+        Ok(false) | Err(_) => held::SOCKET.close(),
+    }
+}
+
+/// Tells the requester that its process exists, and, where it is not its child, which one.
+fn announce(pid: Pid, pidfd: Option<OwnedFd>, is_ours: bool, socket: BorrowedFd<'_>) {
+    Report::Started { pid: pid.as_raw_nonzero().get(), is_ours }.send(socket);
+    if !is_ours {
+        let pidfd = pidfd.or_else(|| multiproc_sys::pidfd::open(pid).ok().flatten());
+        if let Some(pidfd) = pidfd {
+            Report::Pidfd(pidfd).send(socket);
         }
     }
 }

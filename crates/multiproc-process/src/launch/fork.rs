@@ -9,18 +9,23 @@ use multiproc_image::{
     family::{self, PreparedRecord, Record},
     lifeline, threads,
 };
-use multiproc_sys::{descriptors, fork::Forked, packet, pidfd};
-use rustix::process::{Pid, Signal};
+use multiproc_sys::{descriptors, fork::Forked, packet};
 
-use super::{Launched, sentinel_of, sentinel_pipe};
+use super::{Launched, give_up, sentinel_of, sentinel_pipe, starting};
 use crate::{held, panics, run, target::Target};
 
 /// Copies this process; the copy runs `target`.
 pub(super) fn launch(
     allow_threads: bool,
     record: Record,
-    target: Box<dyn Target>,
+    target: &mut Option<Box<dyn Target>>,
 ) -> Result<Launched, StartError> {
+    // In the child another thread may hold what std guards its hooks with, and its streams. So the hook is set here, and
+    // both streams are locked over the fork; before the lock under which all starts happen, for whoever holds a stream
+    // may start a process.
+    panics::watch_panics();
+    let (mut stdout, stderr) = (std::io::stdout().lock(), std::io::stderr().lock());
+    let _starting = starting();
     if !allow_threads {
         refuse_threads()?;
     }
@@ -30,11 +35,7 @@ pub(super) fn launch(
     let daemon = record.daemon;
     held::prepare();
     let record = family::prepare(record);
-    // Here, because in the child another thread may hold what std guards its hooks with.
-    panics::watch_panics();
-    // What is buffered would be written by both. A standard output that cannot be written to is not our concern. Both
-    // locks are held over the fork: the child, which writes too, must not find them held by a thread that it lacks.
-    let (mut stdout, stderr) = (std::io::stdout().lock(), std::io::stderr().lock());
+    // What is buffered would be written by both. A standard output that cannot be written to is not our concern.
     let _ = stdout.flush();
 
     // SAFETY: No other thread can hold what the child needs: there is none, or they are ours, whose state is renewed
@@ -43,15 +44,14 @@ pub(super) fn launch(
         Forked::Child => {
             drop((stdout, stderr));
             drop((ours, sentinel));
-            begin(record, daemon, line, theirs, shown, target)
+            begin(record, daemon, line, theirs, shown, target.take())
         }
         Forked::Parent(pid, _) => {
-            drop((stdout, stderr));
             // First, so that there is room for the pidfd even where descriptors have run out.
             drop((theirs, line, shown));
-            let sentinel = sentinel_of(pid, sentinel).map_err(|err| {
-                end(pid);
-                StartError::Os { what: "watch a forked child", source: err }
+            let sentinel = sentinel_of(pid, sentinel).map_err(|source| {
+                give_up(pid, true);
+                StartError::Os { what: "watch a forked child", source }
             })?;
             Ok(Launched { pid, sentinel, socket: ours, is_ours: true, early: None })
         }
@@ -65,7 +65,7 @@ fn begin(
     line: OwnedFd,
     socket: OwnedFd,
     shown: Option<OwnedFd>,
-    target: Box<dyn Target>,
+    target: Option<Box<dyn Target>>,
 ) -> ! {
     exit::set_forked();
     record.adopt();
@@ -74,18 +74,11 @@ fn begin(
         held::SENTINEL.keep(shown);
     }
     let ready = lifeline::adopt(line, daemon).and_then(|()| descriptors::stdin_from_null());
-    run::child(|| match ready {
-        Ok(()) => target.run(),
-        Err(err) => run::refuse(&format!("cannot prepare the process: {err}")),
+    run::child(|| match (ready, target) {
+        (Ok(()), Some(target)) => target.run(),
+        (Ok(()), None) => run::refuse("there is nothing to run"),
+        (Err(err), _) => run::refuse(&format!("cannot prepare the process: {err}")),
     })
-}
-
-/// Ends a child that cannot be watched: an error of `start` leaves no process.
-fn end(pid: Pid) {
-    let _ = rustix::process::kill_process(pid, Signal::KILL);
-    while matches!(pidfd::reap_by_pid(pid), Ok(None)) {
-        std::thread::yield_now();
-    }
 }
 
 fn refuse_threads() -> Result<(), StartError> {

@@ -11,12 +11,19 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use multiproc_image::{StartError, after_fork::ForkLocal, boot, boot::Packed, family::Record};
+use multiproc_image::{
+    StartError,
+    after_fork::ForkLocal,
+    boot::{self, Entry, Packed},
+    family::Record,
+    logging,
+};
 use multiproc_sys::{
     lifeline, pidfd,
     switch::{Feature, without},
 };
-use rustix::process::Pid;
+use multiproc_wire::Message;
+use rustix::process::{Pid, Signal};
 
 use crate::{StartMethod, forkserver, report::Report, target::Target};
 
@@ -66,18 +73,30 @@ pub(crate) fn starting() -> MutexGuard<'static, ()> {
     STARTING.get().lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Brings a child to life that runs `target`, which is dropped here by then.
+/// Brings a child to life that runs `target`; on failure it is still there.
+///
+/// Code of the user's (the encoding of arguments, their destructors) and everything that prints runs before or after the
+/// lock, never under it: it may itself start a process, or wait for a thread that does.
 pub(crate) fn launch(
     way: Way,
     record: Record,
-    target: Box<dyn Target>,
+    target: &mut Option<Box<dyn Target>>,
 ) -> Result<Launched, StartError> {
-    let _starting = starting();
-    match way.method {
-        StartMethod::Fork => fork::launch(way.allow_threads, record, target),
-        StartMethod::Spawn => spawn::launch(record, target),
-        StartMethod::Forkserver => forkserver::launch(record, target),
+    if way.method == StartMethod::Fork {
+        return fork::launch(way.allow_threads, record, target);
     }
+    let parcel = Parcel::new(record, target.as_deref())?;
+    let mut notes = Vec::new();
+    let starting = starting();
+    let launched = match way.method {
+        StartMethod::Spawn => spawn::launch(&parcel),
+        _ => forkserver::launch(&parcel, &mut notes),
+    };
+    drop(starting);
+    for note in notes {
+        logging::warning(format_args!("{note}"));
+    }
+    launched
 }
 
 /// The pipe that stands for a pidfd where there is none: our end, and the child's.
@@ -108,21 +127,39 @@ pub(crate) fn sentinel_of(pid: Pid, pipe: Option<OwnedFd>) -> io::Result<Sentine
     }
 }
 
-/// Packs a target for a process that does not share our memory.
-pub(crate) fn pack(
+/// A target, written down for a process that does not share our memory.
+pub(crate) struct Parcel {
     record: Record,
-    target: &dyn Target,
-    sentinel: Option<OwnedFd>,
-) -> Result<Packed, StartError> {
-    let mut message = target.encode()?;
-    // The last byte tells whether the last descriptor is the sentinel's.
-    message.bytes.push(u8::from(sentinel.is_some()));
-    let copied = message
-        .handles
-        .into_iter()
-        .map(multiproc_wire::Handle::into_owned)
-        .collect::<Result<Vec<_>, _>>();
-    let mut fds = copied.map_err(StartError::os("duplicate a descriptor among the arguments"))?;
-    fds.extend(sentinel);
-    boot::pack(target.entry(), &|| target.name(), record, &message.bytes, fds)
+    name: String,
+    entry: Entry,
+    message: Message,
+}
+
+impl Parcel {
+    fn new(record: Record, target: Option<&dyn Target>) -> Result<Self, StartError> {
+        let target =
+            target.ok_or_else(|| StartError::AlreadyStarted { name: record.name.clone() })?;
+        Ok(Self { record, name: target.name(), entry: target.entry(), message: target.encode()? })
+    }
+
+    /// Packs it for one process, with the other end of its sentinel if it has such a one.
+    pub(crate) fn pack(&self, sentinel: Option<OwnedFd>) -> Result<Packed, StartError> {
+        let mut bytes = self.message.bytes.clone();
+        // The last byte tells whether the last descriptor is the sentinel's.
+        bytes.push(u8::from(sentinel.is_some()));
+        let copies = self.message.handles.iter().map(|handle| handle.as_fd().try_clone_to_owned());
+        let copies = copies.collect::<Result<Vec<_>, _>>();
+        let mut fds =
+            copies.map_err(StartError::os("duplicate a descriptor among the arguments"))?;
+        fds.extend(sentinel);
+        boot::pack(self.entry, &|| self.name.clone(), self.record.clone(), &bytes, fds)
+    }
+}
+
+/// Ends a child that cannot be watched: an error of `start` leaves no process.
+pub(crate) fn give_up(pid: Pid, is_ours: bool) {
+    let _ = rustix::process::kill_process(pid, Signal::KILL);
+    while is_ours && matches!(pidfd::reap_by_pid(pid), Ok(None)) {
+        std::thread::yield_now();
+    }
 }

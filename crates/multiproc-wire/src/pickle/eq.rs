@@ -21,12 +21,7 @@ impl PartialEq for Object {
             | (Self::Bytes(a), Self::Bytes(b))
             | (Self::ByteArray(a), Self::ByteArray(b)) => a == b,
             (Self::List(a), Self::List(b)) | (Self::Tuple(a), Self::Tuple(b)) => a == b,
-            (Self::Dict(a), Self::Dict(b)) => {
-                unordered(a, b, |(key, value), state| {
-                    digest(key, state);
-                    digest(value, state);
-                })
-            }
+            (Self::Dict(a), Self::Dict(b)) => unordered(a, b, digest_of_item),
             (Self::Set(a), Self::Set(b)) | (Self::FrozenSet(a), Self::FrozenSet(b)) => {
                 unordered(a, b, digest)
             }
@@ -39,11 +34,7 @@ impl PartialEq for Object {
 }
 
 /// Compares two collections whose order does not count.
-fn unordered<T: PartialEq>(
-    a: &[T],
-    b: &[T],
-    digest: impl Fn(&T, &mut dyn Hasher),
-) -> bool {
+fn unordered<T: PartialEq>(a: &[T], b: &[T], digest: fn(&T, &RandomState) -> u64) -> bool {
     if a.len() != b.len() {
         return false;
     }
@@ -52,46 +43,59 @@ fn unordered<T: PartialEq>(
     let (a, b) = (&a[same..], &b[same..]);
 
     let hashes = RandomState::new();
-    let hash = |item: &T| {
-        let mut state = hashes.build_hasher();
-        digest(item, &mut state);
-        state.finish()
-    };
     let mut rest: HashMap<u64, Vec<&T>> = HashMap::new();
     for item in b {
-        rest.entry(hash(item)).or_default().push(item);
+        rest.entry(digest(item, &hashes)).or_default().push(item);
     }
     a.iter().all(|item| {
-        let Some(candidates) = rest.get_mut(&hash(item)) else { return false };
+        let Some(candidates) = rest.get_mut(&digest(item, &hashes)) else { return false };
         let Some(place) = candidates.iter().position(|other| *other == item) else { return false };
         candidates.swap_remove(place);
         true
     })
 }
 
-/// Feeds a hasher what is alike in equal objects.
-fn digest(object: &Object, mut state: &mut dyn Hasher) {
+/// Returns a number that is the same for equal objects, and hardly for any others.
+fn digest(object: &Object, hashes: &RandomState) -> u64 {
+    let mut state = hashes.build_hasher();
     mem::discriminant(object).hash(&mut state);
     match object {
         Object::None => {}
         Object::Bool(value) => value.hash(&mut state),
         Object::Int(value) => value.hash(&mut state),
         Object::BigInt(value) => value.hash(&mut state),
-        // Both zeros are equal.
+        // Both zeros are equal, and the sum is the positive one.
         Object::Float(value) => (value + 0.0).to_bits().hash(&mut state),
         Object::Str(text) => text.hash(&mut state),
         Object::Surrogates(bytes) | Object::Bytes(bytes) | Object::ByteArray(bytes) => {
             bytes.hash(&mut state);
         }
         Object::List(items) | Object::Tuple(items) => {
-            items.len().hash(&mut state);
-            items.iter().for_each(|item| digest(item, state));
+            items.iter().for_each(|item| digest(item, hashes).hash(&mut state));
         }
-        // What has no order is told apart by its size, and then by comparing.
-        Object::Dict(items) => items.len().hash(&mut state),
-        Object::Set(items) | Object::FrozenSet(items) => items.len().hash(&mut state),
-        Object::Exception(exception) => exception.class.hash(&mut state),
+        // A sum does not care about the order.
+        Object::Dict(items) => sum(items, hashes, digest_of_item).hash(&mut state),
+        Object::Set(items) | Object::FrozenSet(items) => {
+            sum(items, hashes, digest).hash(&mut state);
+        }
+        Object::Exception(exception) => {
+            exception.class.hash(&mut state);
+            exception.args.iter().for_each(|arg| digest(arg, hashes).hash(&mut state));
+        }
         Object::Global(global) => global.hash(&mut state),
-        Object::Instance(instance) => instance.class.hash(&mut state),
+        Object::Instance(instance) => {
+            instance.class.hash(&mut state);
+            let parts = instance.args.iter().chain(&instance.items).chain(&instance.state);
+            parts.for_each(|part| digest(part, hashes).hash(&mut state));
+        }
     }
+    state.finish()
+}
+
+fn digest_of_item((key, value): &(Object, Object), hashes: &RandomState) -> u64 {
+    hashes.hash_one((digest(key, hashes), digest(value, hashes)))
+}
+
+fn sum<T>(items: &[T], hashes: &RandomState, digest: fn(&T, &RandomState) -> u64) -> u64 {
+    items.iter().fold(0, |sum, item| sum.wrapping_add(digest(item, hashes)))
 }

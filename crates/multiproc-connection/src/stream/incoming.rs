@@ -1,0 +1,205 @@
+//! The message that is being received.
+
+use std::{
+    io::{self, IoSliceMut},
+    mem::{self, MaybeUninit},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+};
+
+use multiproc_sys::packet;
+use rustix::{
+    io::Errno,
+    net::{
+        RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, RecvMsg, ReturnFlags, recv, recvmsg,
+    },
+};
+
+use super::header::{self, Header};
+use crate::{
+    RecvError, TryRecvError, bounds::Bounds, buffers::Buffers, packet::wait_readable,
+    patience::Patience,
+};
+
+/// How far memory is got ahead of the bytes that came, at most.
+const AHEAD: u64 = 1 << 20;
+
+/// The kernel attaches no more descriptors at once.
+const ATTACHED: usize = 253;
+
+/// The message that is being received: as much of it as came.
+#[derive(Default)]
+pub(super) struct Incoming {
+    header: [u8; header::MOST],
+    /// How many bytes of the header are there.
+    have: usize,
+    /// The message. Behind `filled` stand zeroes that await bytes.
+    body: Vec<u8>,
+    filled: usize,
+    fds: Vec<OwnedFd>,
+    /// Descriptors came for which this process had no room.
+    no_room: bool,
+    /// The message is whole.
+    whole: bool,
+}
+
+impl Incoming {
+    /// Returns true if no byte of a message is here that is not whole.
+    pub(super) fn is_between(&self) -> bool {
+        self.have == 0 || self.whole
+    }
+
+    /// Reads the message to its end.
+    pub(super) fn recv(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        bounds: Bounds,
+        patience: Patience,
+    ) -> Result<(), TryRecvError> {
+        if mem::take(&mut self.whole) {
+            self.reset();
+        }
+        loop {
+            let wanted = Header::wanted(&self.header, self.have);
+            if wanted <= self.have {
+                break;
+            }
+            let got = attempt(socket, patience, |flags| self.read_header(socket, wanted, flags))?;
+            match got {
+                0 if self.have == 0 => return Err(RecvError::Closed.into()),
+                0 => return Err(RecvError::Truncated.into()),
+                _ => self.have += got,
+            }
+        }
+        let Header { length, handles } = Header::read(&self.header)?;
+        if bounds.bytes < length {
+            return Err(RecvError::TooLong { length, limit: bounds.bytes }.into());
+        }
+        if 0 < handles && !bounds.handles {
+            return Err(RecvError::Malformed.into());
+        }
+        // What does not fit this machine's memory is refused where it would grow beyond.
+        while (self.filled as u64) < length {
+            self.make_room(length)?;
+            let got = attempt(socket, patience, |flags| {
+                recv(socket, &mut self.body[self.filled..], flags).map(|(_, got)| got)
+            })?;
+            if got == 0 {
+                return Err(RecvError::Truncated.into());
+            }
+            self.filled += got;
+        }
+        let result = self.settle_handles(handles);
+        self.whole = !matches!(result, Err(RecvError::Malformed));
+        Ok(result?)
+    }
+
+    /// Gives the whole message away, and takes the buffers' memory for the next.
+    pub(super) fn hand_out(&mut self, buffers: &mut Buffers) {
+        self.body.truncate(self.filled);
+        mem::swap(&mut self.body, &mut buffers.bytes);
+        mem::swap(&mut self.fds, &mut buffers.fds);
+        self.whole = false;
+        self.reset();
+    }
+
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.body.capacity()
+    }
+
+    fn reset(&mut self) {
+        self.have = 0;
+        self.filled = 0;
+        self.body.clear();
+        self.fds.clear();
+        self.no_room = false;
+    }
+
+    /// Sees to it that there are zeroes behind what came: not all that the header promises, for it
+    /// may lie, but what a peer has to pay for with bytes.
+    fn make_room(&mut self, length: u64) -> Result<(), RecvError> {
+        if self.filled < self.body.len() {
+            return Ok(());
+        }
+        let more = (length - self.filled as u64).min(AHEAD) as usize;
+        self.body
+            .try_reserve(more)
+            .map_err(|_| RecvError::Io(io::Error::from(io::ErrorKind::OutOfMemory)))?;
+        self.body.resize(self.filled + more, 0);
+        Ok(())
+    }
+
+    /// Reads on in the header, and takes the descriptors that come with it.
+    fn read_header(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        wanted: usize,
+        flags: RecvFlags,
+    ) -> rustix::io::Result<usize> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(ATTACHED))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let mut slices = [IoSliceMut::new(&mut self.header[self.have..wanted])];
+        let flags = flags | RecvFlags::CMSG_CLOEXEC;
+        let RecvMsg { bytes, flags, .. } = recvmsg(socket, &mut slices, &mut control, flags)?;
+        for message in control.drain() {
+            if let RecvAncillaryMessage::ScmRights(fds) = message {
+                self.fds.extend(fds);
+            }
+        }
+        self.no_room |= flags.contains(ReturnFlags::CTRUNC);
+        Ok(bytes)
+    }
+
+    /// Checks that the descriptors are as many as the header says.
+    fn settle_handles(&mut self, handles: u32) -> Result<(), RecvError> {
+        let handles = handles as usize;
+        if self.no_room {
+            return Err(io::Error::from(Errno::MFILE).into());
+        }
+        if packet::DIRECT < handles
+            && let [all] = &self.fds[..]
+        {
+            let mut fds = Vec::new();
+            match packet::try_recv(all.as_fd(), &mut Vec::new(), &mut fds) {
+                Ok(_) => self.fds = fds,
+                Err(err) if err.raw_os_error() == Some(Errno::MFILE.raw_os_error()) => {
+                    return Err(err.into());
+                }
+                Err(_) => return Err(RecvError::Malformed),
+            }
+        }
+        if handles == 0 {
+            // Nobody asked for them.
+            self.fds.clear();
+        }
+        if self.fds.len() == handles { Ok(()) } else { Err(RecvError::Malformed) }
+    }
+}
+
+/// Reads until bytes came, the end was reached (0) or patience ended.
+fn attempt(
+    socket: BorrowedFd<'_>,
+    patience: Patience,
+    mut read: impl FnMut(RecvFlags) -> rustix::io::Result<usize>,
+) -> Result<usize, TryRecvError> {
+    let flags = match patience {
+        // One call for a whole message, where nothing interrupts it.
+        Patience::Endless => RecvFlags::WAITALL,
+        _ => RecvFlags::DONTWAIT,
+    };
+    loop {
+        match read(flags) {
+            Ok(got) => return Ok(got),
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => {
+                // Without a deadline: somebody who has a copy of this end made it non-blocking.
+                if !wait_readable(socket, patience)? {
+                    return Err(TryRecvError::Empty);
+                }
+            }
+            // The peer left something of ours unread, or was killed: there is no more to come.
+            Err(Errno::CONNRESET) => return Ok(0),
+            Err(errno) => return Err(RecvError::Io(errno.into()).into()),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The message that is being sent.
+
+use std::{
+    io::{self, IoSlice},
+    mem::MaybeUninit,
+    os::fd::{AsFd, BorrowedFd},
+};
+
+use multiproc_sys::packet;
+use rustix::{
+    io::Errno,
+    net::{
+        AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg,
+        sockopt::socket_domain,
+    },
+};
+
+use super::header::{self, Header};
+use crate::{SendError, TrySendError, packet::wait_writable, patience::Patience};
+
+/// The sending side.
+#[derive(Default)]
+pub(super) struct Outgoing {
+    /// A message broke off in its middle: whatever followed would be taken for its rest.
+    broken: bool,
+}
+
+impl Outgoing {
+    pub(super) fn send(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        bytes: &[u8],
+        fds: &[BorrowedFd<'_>],
+        patience: Patience,
+    ) -> Result<(), TrySendError> {
+        if self.broken {
+            return Err(SendError::Closed.into());
+        }
+        if !fds.is_empty() && socket_domain(socket).map_err(io_error)? != AddressFamily::UNIX {
+            return Err(SendError::HandlesRefused.into());
+        }
+        let handles = u32::try_from(fds.len()).map_err(|_| io_error(Errno::TOOMANYREFS))?;
+        // More than fit ride in a socket of their own, filled beforehand.
+        let carrier = match fds.len() {
+            0..=packet::DIRECT => None,
+            _ => Some(stuff(fds).map_err(SendError::Io)?),
+        };
+        let attached = match &carrier {
+            None => fds,
+            Some(carrier) => &[carrier.as_fd()],
+        };
+
+        let mut header = [0; header::MOST];
+        let len = Header { length: bytes.len() as u64, handles }.write(&mut header);
+        let mut slices = [IoSlice::new(&header[..len]), IoSlice::new(bytes)];
+        let mut rest = &mut slices[..];
+        let mut sent = write(socket, rest, attached, patience)?;
+        IoSlice::advance_slices(&mut rest, sent);
+        while sent < len + bytes.len() {
+            let more = write(socket, rest, &[], Patience::Endless).inspect_err(|_| {
+                self.broken = true;
+            })?;
+            sent += more;
+            IoSlice::advance_slices(&mut rest, more);
+        }
+        Ok(())
+    }
+}
+
+fn io_error(errno: Errno) -> SendError {
+    SendError::Io(errno.into())
+}
+
+/// Puts descriptors into a fresh socket and returns the end from which they can be taken.
+fn stuff(fds: &[BorrowedFd<'_>]) -> io::Result<std::os::fd::OwnedFd> {
+    let (ours, theirs) = packet::pair()?;
+    packet::try_send(ours.as_fd(), &[], fds)?;
+    Ok(theirs)
+}
+
+/// Writes what the socket takes of the slices, at least one byte, with the descriptors attached.
+fn write(
+    socket: BorrowedFd<'_>,
+    slices: &[IoSlice<'_>],
+    fds: &[BorrowedFd<'_>],
+    patience: Patience,
+) -> Result<usize, TrySendError> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(packet::DIRECT))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if !fds.is_empty() && !control.push(SendAncillaryMessage::ScmRights(fds)) {
+        return Err(io_error(Errno::TOOMANYREFS).into());
+    }
+    let mut flags = SendFlags::NOSIGNAL;
+    if !matches!(patience, Patience::Endless) {
+        flags |= SendFlags::DONTWAIT;
+    }
+    loop {
+        match sendmsg(socket, slices, &mut control, flags) {
+            Ok(sent) => return Ok(sent),
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => {
+                if !wait_writable(socket, patience)? {
+                    return Err(TrySendError::Full);
+                }
+            }
+            Err(errno) => return Err(SendError::from(io::Error::from(errno)).into()),
+        }
+    }
+}
