@@ -26,6 +26,10 @@ static IN_CHILD: AtomicPtr<Vec<fn()>> = AtomicPtr::new(ptr::null_mut());
 ///
 /// `multiprocessing.util.register_after_fork`.
 pub fn register(callback: fn()) {
+    // First without the lock: in a forked child another thread may have held it.
+    if callbacks().into_iter().flatten().any(|known| ptr::fn_addr_eq(*known, callback)) {
+        return;
+    }
     let Ok(mut callbacks) = CALLBACKS.lock() else { return };
     if callbacks.iter().any(|known| ptr::fn_addr_eq(*known, callback)) {
         return;

@@ -137,7 +137,7 @@ fn open<'a>(
     // The build stands first, so that it can be compared even where another build has another layout behind it.
     let (build, _) = postcard::take_from_bytes::<Build>(body).map_err(|_| malformed())?;
     let image = executable::this();
-    if build != *image.build() {
+    if build == Build::Unknown || build != *image.build() {
         return Err(format!(
             "{} is another build than the program that started it: \
              `set_executable` wants the same executable, or a program that has nothing to do with it",

@@ -33,15 +33,9 @@ type Callback = Box<dyn FnOnce() + Send>;
 /// Sorts by priority, then by age; the last key is the next to run.
 type Key = (Option<i32>, u64);
 
-struct Finalizers {
-    waiting: Mutex<BTreeMap<Key, Callback>>,
-    number: AtomicU64,
-}
+type Finalizers = Mutex<BTreeMap<Key, Callback>>;
 
-static FINALIZERS: ForkLocal<Finalizers> = ForkLocal::new(|_| Finalizers {
-    waiting: Mutex::new(BTreeMap::new()),
-    number: AtomicU64::new(0),
-});
+static FINALIZERS: ForkLocal<Finalizers> = ForkLocal::new(|_| Mutex::new(BTreeMap::new()));
 
 /// A callback that runs once: by hand, when the finalizer is dropped, or at the exit of the process.
 ///
@@ -72,6 +66,9 @@ pub struct Finalizer {
     key: Key,
 }
 
+/// Counts finalizers through all forks, so that one that a child has inherited never means one of the child's own.
+static NUMBER: AtomicU64 = AtomicU64::new(0);
+
 impl Finalizer {
     /// Makes a finalizer that runs by hand or when it is dropped.
     pub fn new(callback: impl FnOnce() + Send + 'static) -> Self {
@@ -98,7 +95,7 @@ impl Finalizer {
     /// True until the callback has run or was cancelled.
     #[must_use]
     pub fn is_active(&self) -> bool {
-        FINALIZERS.get().waiting.lock().is_ok_and(|waiting| waiting.contains_key(&self.key))
+        FINALIZERS.get().lock().is_ok_and(|waiting| waiting.contains_key(&self.key))
     }
 
     /// Leaves the callback to the exit of the process.
@@ -133,16 +130,15 @@ pub fn at_exit(callback: impl FnOnce() + Send + 'static) {
 
 fn register(priority: Option<i32>, callback: Callback) -> Key {
     arm();
-    let finalizers = FINALIZERS.get();
-    let key = (priority, finalizers.number.fetch_add(1, Ordering::Relaxed));
-    if let Ok(mut waiting) = finalizers.waiting.lock() {
+    let key = (priority, NUMBER.fetch_add(1, Ordering::Relaxed));
+    if let Ok(mut waiting) = FINALIZERS.get().lock() {
         waiting.insert(key, callback);
     }
     key
 }
 
 fn take(key: Key) -> Option<Callback> {
-    FINALIZERS.get().waiting.lock().ok()?.remove(&key)
+    FINALIZERS.get().lock().ok()?.remove(&key)
 }
 
 /// Runs the finalizers that wait now and whose priority is at least `least`, the highest first.
@@ -150,7 +146,7 @@ fn take(key: Key) -> Option<Callback> {
 /// One that panics is reported and does not keep the others from running.
 pub fn run_finalizers(least: i32) {
     let Some(finalizers) = FINALIZERS.get_if_made() else { return };
-    let Ok(waiting) = finalizers.waiting.lock() else { return };
+    let Ok(waiting) = finalizers.lock() else { return };
     let keys: Vec<Key> = waiting.range((Some(least), 0)..).rev().map(|(key, _)| *key).collect();
     drop(waiting);
     for callback in keys.into_iter().filter_map(take) {
@@ -171,11 +167,11 @@ pub fn end_children_with(callback: fn()) {
 
 /// Sees to it that the order of leaving runs when this process exits.
 fn arm() {
-    static ARMED: OnceLock<()> = OnceLock::new();
-    ARMED.get_or_init(|| {
+    static ARMED: AtomicBool = AtomicBool::new(false);
+    if !ARMED.swap(true, Ordering::AcqRel) {
         // Out of memory at start-up: then `leave` is the only way that runs it.
         let _ = fork::at_exit(handler);
-    });
+    }
 }
 
 extern "C" fn handler() {

@@ -12,7 +12,7 @@
 use std::{
     io,
     os::fd::{AsFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd},
-    sync::Mutex,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use multiproc_sys::{
@@ -31,7 +31,10 @@ const NONE: RawFd = -1;
 // child of a fork, where no other thread is.
 static READ: AtomicI32 = AtomicI32::new(NONE);
 static WRITE: AtomicI32 = AtomicI32::new(NONE);
-static PARENT: AtomicI32 = AtomicI32::new(NONE);
+
+/// The lifeline to the parent. A forked child leaves the one it has inherited open: it is a read end, which keeps nothing
+/// alive, and handles to it may be about.
+static PARENT: ForkLocal<Mutex<Option<Arc<OwnedFd>>>> = ForkLocal::new(|_| Mutex::new(None));
 
 /// Keeps two threads from making the pipe twice.
 static MAKING: ForkLocal<Mutex<()>> = ForkLocal::new(|_| Mutex::new(()));
@@ -65,20 +68,20 @@ pub fn adopt(line: OwnedFd, daemon: bool) -> io::Result<()> {
         let start_thread = |body| threads::spawn("multiproc-lifeline", body).map(drop);
         lifeline::die_with(line.as_fd(), start_thread)?;
     }
-    close(PARENT.swap(line.into_raw_fd(), Ordering::AcqRel));
+    *PARENT.get().lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(line));
     Ok(())
 }
 
 /// The lifeline to the parent, readable once the parent has ended; none in the first process of a family.
 #[must_use]
-pub fn parent() -> Option<BorrowedFd<'static>> {
-    borrow(&PARENT)
+pub fn parent() -> Option<Arc<OwnedFd>> {
+    PARENT.get_if_made()?.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// Closes what the forked child has inherited: as long as it held the write end, its parent's children would think that
 /// the parent lives.
 fn forget() {
-    for slot in [&READ, &WRITE, &PARENT] {
+    for slot in [&READ, &WRITE] {
         close(slot.swap(NONE, Ordering::AcqRel));
     }
 }

@@ -4,12 +4,12 @@
 //! subscriber, and a line on standard error where [`log_to_stderr`] was called. Level and destination are inherited by
 //! every process that is started.
 
-use std::{fmt, io::Write};
+use std::fmt;
 
 use multiproc_sys::primitive::{AtomicU32, Ordering};
 use serde::{Deserialize, Serialize};
 
-use crate::family;
+use crate::{family, threads};
 
 /// How grave a message is, in Python's order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -131,17 +131,29 @@ pub fn error(message: fmt::Arguments<'_>) {
 }
 
 fn log(level: Level, message: fmt::Arguments<'_>) {
+    // A subscriber has locks. A fork in another thread, which need not wait for threads of ours, would copy them held.
+    if !threads::is_ours() {
+        emit(level, message);
+    }
+    if level as u32 >= THRESHOLD.load(Ordering::Relaxed) {
+        let line = format!("[{level}/{}] {message}\n", family::record().name);
+        write_stderr(line.as_bytes());
+    }
+}
+
+/// Writes to standard error at once, past std and its lock, and in one piece, so that lines of several processes do not
+/// mix; a closed standard error is nobody's fault.
+pub fn write_stderr(line: &[u8]) {
+    let _ = rustix::io::write(std::io::stderr(), line);
+}
+
+fn emit(level: Level, message: fmt::Arguments<'_>) {
     match level {
         Level::SubDebug => tracing::trace!(target: "multiproc", "{message}"),
         Level::Debug => tracing::debug!(target: "multiproc", "{message}"),
         Level::Info => tracing::info!(target: "multiproc", "{message}"),
         Level::SubWarning | Level::Warning => tracing::warn!(target: "multiproc", "{message}"),
         Level::Error => tracing::error!(target: "multiproc", "{message}"),
-    }
-    if level as u32 >= THRESHOLD.load(Ordering::Relaxed) {
-        let line = format!("[{level}/{}] {message}\n", family::record().name);
-        // One write, so that lines of several processes do not mix; a closed standard error is nobody's fault.
-        let _ = std::io::stderr().write_all(line.as_bytes());
     }
 }
 

@@ -4,7 +4,7 @@
 //! own threads hold no lock that a child could need (all their state is [`ForkLocal`]), so they do not make a fork
 //! dangerous; all others do.
 
-use std::{io, sync::Mutex, thread};
+use std::{cell::Cell, io, sync::Mutex, thread};
 
 use multiproc_sys::threads;
 
@@ -32,11 +32,21 @@ pub fn spawn<T: Send + 'static>(
     Ok(handle)
 }
 
+thread_local! {
+    static IS_OURS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// True in a thread of the library's own.
+pub(crate) fn is_ours() -> bool {
+    IS_OURS.get()
+}
+
 struct Registered(i32);
 
 impl Registered {
     fn new() -> Self {
         let tid = rustix::thread::gettid().as_raw_nonzero().get();
+        IS_OURS.set(true);
         if let Ok(mut ours) = OURS.get().lock() {
             ours.push(tid);
         }

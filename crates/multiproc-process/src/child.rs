@@ -218,7 +218,12 @@ impl Inner {
     fn signal(&self, signal: Signal) -> io::Result<()> {
         // Held, so that nobody reaps it and its pid is given to another process meanwhile.
         let state = self.state();
-        if state.exit.is_some() || poll::wait_readable(self.sentinel(), Some(Instant::now()))? {
+        if state.exit.is_some() {
+            return Ok(());
+        }
+        // As long as we have not reaped a child of ours, its pid is its own. That of another's child may be somebody
+        // else's once its sentinel is ready; and a pidfd is never.
+        if !self.is_ours && poll::wait_readable(self.sentinel(), Some(Instant::now()))? {
             return Ok(());
         }
         let result = match &self.sentinel {
@@ -271,7 +276,7 @@ impl State {
                 // A report whose descriptors could not be received is lost; what follows it is not.
                 Err(err) if err.raw_os_error() == Some(libc::EMFILE) => {
                     let text = format!("no descriptor left for those in the result: {err}");
-                    self.report = Some(Report::Unsendable(text));
+                    self.report.get_or_insert(Report::Unsendable(text));
                 }
                 Err(_) => return (told, true),
             }
@@ -333,9 +338,11 @@ impl Child {
     /// Asking never waits, and reaps a child that has ended.
     #[must_use]
     pub fn exitcode(&self) -> Option<i32> {
-        if self.0.inner.creator == process::id() {
-            self.0.inner.has_ended();
+        // A process that inherited the handle through a fork may also have inherited its lock, held.
+        if self.0.inner.creator != process::id() {
+            return None;
         }
+        self.0.inner.has_ended();
         self.0.inner.exit().map(|exit| match exit {
             Exit::Code(code) => code,
             Exit::Signal(signal) => -signal,
@@ -435,9 +442,11 @@ impl fmt::Debug for Child {
 impl Child {
     /// Writes ` started`, or ` stopped` and how.
     pub(crate) fn write_state(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.inner.creator != process::id() {
+            return f.write_str(" unknown");
+        }
         let _ = self.is_alive();
         match self.0.inner.exit() {
-            None if self.0.inner.creator != process::id() => f.write_str(" unknown"),
             None => f.write_str(" started"),
             Some(Exit::Code(0)) => f.write_str(" stopped exitcode=0"),
             Some(Exit::Code(code)) => write!(f, " stopped exitcode={code}"),

@@ -2,7 +2,8 @@
 
 use std::{
     fmt, io,
-    os::fd::{AsFd, BorrowedFd},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -35,7 +36,7 @@ use multiproc_sys::poll;
 pub struct ParentProcess {
     name: String,
     pid: u32,
-    line: BorrowedFd<'static>,
+    line: Arc<OwnedFd>,
 }
 
 /// The process that started this one; none in the first.
@@ -67,7 +68,7 @@ impl ParentProcess {
     /// True until it has ended.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        !poll::wait_readable(self.line, Some(Instant::now())).unwrap_or(true)
+        !poll::wait_readable(self.line.as_fd(), Some(Instant::now())).unwrap_or(true)
     }
 
     /// Waits until it has ended.
@@ -76,7 +77,7 @@ impl ParentProcess {
     ///
     /// What `poll(2)` reports.
     pub fn join(&self) -> io::Result<()> {
-        poll::wait_readable(self.line, None).map(|_| ())
+        poll::wait_readable(self.line.as_fd(), None).map(|_| ())
     }
 
     /// Waits until it has ended, for at most `timeout`; true if it has ended.
@@ -85,14 +86,14 @@ impl ParentProcess {
     ///
     /// What `poll(2)` reports.
     pub fn join_timeout(&self, timeout: Duration) -> io::Result<bool> {
-        poll::wait_readable(self.line, poll::deadline_after(timeout))
+        poll::wait_readable(self.line.as_fd(), poll::deadline_after(timeout))
     }
 }
 
 impl AsFd for ParentProcess {
     /// The sentinel: a descriptor that becomes readable when the parent has ended.
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.line
+        self.line.as_fd()
     }
 }
 

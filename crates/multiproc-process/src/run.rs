@@ -1,6 +1,6 @@
 //! What happens in a child around its function.
 
-use std::{error::Error, io::Write, iter::successors};
+use std::{error::Error, iter::successors};
 
 use multiproc_image::{exit, family, logging};
 
@@ -46,7 +46,7 @@ pub(crate) fn print_error(text: &str) {
 
 /// One write a message, so that several processes do not mix theirs; a closed standard error is nobody's fault.
 fn print(text: &str) {
-    let _ = std::io::stderr().write_all(text.as_bytes());
+    logging::write_stderr(text.as_bytes());
 }
 
 /// The text of an error and those of its causes.

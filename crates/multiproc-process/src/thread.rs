@@ -54,9 +54,12 @@ pub fn spawn(body: impl FnOnce() + Send + 'static) -> io::Result<()> {
 pub(crate) fn join_all() {
     loop {
         let threads = THREADS.get_if_made();
-        let next = threads
-            .and_then(|threads| threads.running.lock().ok())
-            .and_then(|mut running| running.pop());
+        let next =
+            threads.and_then(|threads| threads.running.lock().ok()).and_then(|mut running| {
+                // One that ends the process does not wait for itself.
+                running.retain(|thread| thread.thread().id() != thread::current().id());
+                running.pop()
+            });
         match next {
             // One that panicked has said so.
             Some(thread) => drop(thread.join()),

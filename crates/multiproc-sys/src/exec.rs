@@ -159,10 +159,13 @@ fn prepare_and_execute(plan: &Plan) -> libc::c_int {
             return errno();
         }
     }
+    let path = c"/dev/null".as_ptr();
+    // The bare call: the library's is a point of cancellation, which concerns the parent's thread.
     // SAFETY: Opens a file; the path is a C string.
-    let null = unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
+    let null = unsafe { libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path, libc::O_RDONLY) };
+    // It has no close-on-exec mark, in case it is number 0; any other number gets one below.
     // SAFETY: Copies a descriptor in a table that is the child's own.
-    if null < 0 || unsafe { libc::dup2(null, 0) } < 0 {
+    if null < 0 || unsafe { libc::dup2(null as RawFd, 0) } < 0 {
         return errno();
     }
     let placed = if plan.socket == SOCKET {

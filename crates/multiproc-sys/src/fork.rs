@@ -54,7 +54,8 @@ pub unsafe fn fork() -> io::Result<Forked> {
 /// As [`fork`], and the process has one thread. Handlers of `pthread_atfork` do not run.
 pub unsafe fn fork_sibling() -> io::Result<Forked> {
     let unsupported = || io::Error::from(io::ErrorKind::Unsupported);
-    if without(Feature::CloneParent) {
+    // Only of the GNU library is it known that the word it registers is its copy of the thread id.
+    if without(Feature::CloneParent) || cfg!(not(target_env = "gnu")) {
         return Err(unsupported());
     }
     let mut tid_address: *mut libc::pid_t = ptr::null_mut();

@@ -22,7 +22,7 @@ const SEALS: SealFlags =
 ///
 /// `ENOMEM` or `ENOSPC` where there is no memory for them, `EMFILE` where there is no descriptor.
 pub fn seal(bytes: &[u8]) -> io::Result<OwnedFd> {
-    let file = memfd_create(c"multiproc", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    let file = create()?;
     let length = u64::try_from(bytes.len()).map_err(|_| Errno::FBIG)?;
     ftruncate(&file, length)?;
     let mut rest = bytes;
@@ -35,6 +35,15 @@ pub fn seal(bytes: &[u8]) -> io::Result<OwnedFd> {
     }
     fcntl_add_seals(&file, SEALS)?;
     Ok(file)
+}
+
+fn create() -> Result<OwnedFd, Errno> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    match memfd_create(c"multiproc", flags | MemfdFlags::NOEXEC_SEAL) {
+        // A kernel before 6.3, where nobody can demand it either.
+        Err(Errno::INVAL) => memfd_create(c"multiproc", flags),
+        result => result,
+    }
 }
 
 /// Appends the `length` bytes of a file made by [`seal`] to `bytes`.
