@@ -29,6 +29,8 @@ pub(crate) enum Order {
 /// What a worker answers.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Reply {
+    /// Nothing was asked: the worker is there.
+    Ready,
     /// All calls returned: their values, as one list.
     All(Message),
     /// Some did not: each by itself.
@@ -41,12 +43,15 @@ type Runner = Box<dyn FnMut(Message) -> Reply>;
 /// The part of a program that says which function it is.
 type Loader = FnRef<(Message,), Result<Runner, TaskError>>;
 
+/// Takes a chunk apart into its calls; none if it cannot be.
+pub(crate) type Splitter = fn(&Message) -> Option<Vec<Message>>;
+
 /// A program on the side of the pool, with what is known of its types.
 #[derive(Clone, Debug)]
 pub(crate) struct Program {
     pub(crate) message: Message,
     /// Takes a chunk of several calls apart.
-    pub(crate) split: fn(&Message) -> Option<Vec<Message>>,
+    pub(crate) split: Splitter,
 }
 
 impl Program {
@@ -142,6 +147,7 @@ pub(crate) fn results<R: DeserializeOwned>(
 ) -> Vec<Result<R, TaskError>> {
     let all_failed = |err: &TaskError| (0..count).map(|_| Err(err.clone())).collect();
     match reply {
+        Reply::Ready => all_failed(&TaskError::Decode("the worker answered nothing".into())),
         Reply::All(message) => match decode::<Vec<R>>(message) {
             Ok(values) if values.len() == count => values.into_iter().map(Ok).collect(),
             Ok(_) => all_failed(&TaskError::Decode(

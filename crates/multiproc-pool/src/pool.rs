@@ -15,9 +15,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     Builder, Imap, PoolError, TaskError,
     order::{Program, encode, results},
-    scheduler::Task,
+    scheduler::{Scheduler, Task},
     supervisor::Shared,
-    worker::ProcessWorkers,
+    worker::{ProcessWorker, ProcessWorkers},
 };
 
 /// A fixed number of worker processes that run functions of this program.
@@ -73,7 +73,7 @@ impl Pool {
     }
 
     pub(crate) fn make(processes: NonZero<usize>, builder: Builder) -> Result<Self, PoolError> {
-        let workers = ProcessWorkers { context: builder.context };
+        let workers = ProcessWorkers::new(builder.context);
         let (shared, supervisor) = Shared::start(workers, processes.get(), builder.retries)?;
         let supervisor = Mutex::new(Some(supervisor));
         Ok(Self { shared, supervisor, processes: processes.get(), maker: process::id() })
@@ -88,7 +88,7 @@ impl Pool {
     /// How many workers have died so far without having been asked to.
     #[must_use]
     pub fn workers_lost(&self) -> u64 {
-        self.shared.lock().lost()
+        if self.maker == process::id() { self.shared.lock().lost() } else { 0 }
     }
 
     /// Calls `function` with `args` in a worker and returns what it returns.
@@ -234,14 +234,12 @@ impl Pool {
 
     /// Takes no more tasks; the workers exit when those there are are done.
     pub fn close(&self) {
-        self.shared.lock().close();
-        self.shared.wake();
+        self.change(Scheduler::close);
     }
 
     /// Ends the workers at once; what is not done fails with [`TaskError::NotRunning`].
     pub fn terminate(&self) {
-        self.shared.lock().terminate();
-        self.shared.wake();
+        self.change(Scheduler::terminate);
     }
 
     /// Waits until the workers of a closed or terminated pool have exited; one that is still open is closed first.
@@ -250,11 +248,23 @@ impl Pool {
     ///
     /// `Pool.join`, which raises `ValueError` for a pool that is still open.
     pub fn join(&self) {
+        if self.maker != process::id() {
+            return;
+        }
         self.close();
-        let supervisor = self.supervisor.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(supervisor) = supervisor {
+        self.shared.wait_over();
+        let mut supervisor = self.supervisor.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(supervisor) = supervisor.take() {
             // It does not panic but by a fault of ours, which has then been printed.
             let _ = supervisor.join();
+        }
+    }
+
+    /// In a forked child of its maker a pool is only a memory, whose lock may be held for ever.
+    fn change(&self, change: fn(&mut Scheduler<ProcessWorker>)) {
+        if self.maker == process::id() {
+            change(&mut self.shared.lock());
+            self.shared.wake();
         }
     }
 
@@ -278,8 +288,11 @@ impl Drop for Pool {
 
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let phase = self.shared.lock().phase().clone();
-        f.debug_struct("Pool").field("state", &phase).field("pool_size", &self.processes).finish()
+        let mut debug = f.debug_struct("Pool");
+        if self.maker == process::id() {
+            debug.field("state", self.shared.lock().phase());
+        }
+        debug.field("pool_size", &self.processes).finish()
     }
 }
 
@@ -321,5 +334,6 @@ impl JobHandle<'_> {
 impl Drop for JobHandle<'_> {
     fn drop(&mut self) {
         self.pool.shared.lock().forget_job(self.id);
+        self.pool.shared.wake();
     }
 }

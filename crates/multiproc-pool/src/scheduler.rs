@@ -1,20 +1,26 @@
 //! Who has which task, and what follows from a worker's answer or death. Nothing in here waits.
 //!
 //! **Invariant:** a task that was submitted and whose job is not forgotten is in exactly one place: in the queue, with
-//! one worker, or, done, in its job.
+//! one worker, or in its job, done or waiting to be taken apart.
 
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use multiproc_wire::Message;
 
 use crate::{
     TaskError,
-    order::{Order, Program, Reply},
+    order::{Order, Program, Reply, Splitter},
     worker::{Answer, Death, Given, Worker},
 };
+
+/// How long to wait after a worker that could not be started, or died at birth.
+const PAUSE: Duration = Duration::from_millis(20);
+/// How many such failures in a row, for each worker there should be, a pool without workers survives.
+const ATTEMPTS: usize = 10;
 
 /// A chunk of calls on its way.
 #[derive(Clone, Debug)]
@@ -37,6 +43,15 @@ pub(crate) struct Done {
     pub(crate) outcome: Result<Reply, TaskError>,
 }
 
+/// What there is for somebody who waits for a job.
+#[derive(Debug)]
+pub(crate) enum Event {
+    Done(Done),
+    /// A chunk whose worker has died, to be taken apart into its calls; that is code of the user's, so it is done by who
+    /// waits, and given back by [`Scheduler::requeue`].
+    Split(Task),
+}
+
 /// Whether the pool takes tasks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -51,7 +66,7 @@ pub(crate) enum Phase {
 
 struct Job {
     program: Program,
-    done: VecDeque<Done>,
+    events: VecDeque<Event>,
 }
 
 struct Slot<W> {
@@ -59,6 +74,8 @@ struct Slot<W> {
     task: Option<Task>,
     /// The job whose program it has loaded.
     loaded: Option<u64>,
+    /// True once it has said that it is there.
+    is_ready: bool,
     is_stopping: bool,
 }
 
@@ -74,10 +91,14 @@ pub(crate) struct Scheduler<W> {
     retries: u32,
     /// How many workers have died that were not asked to.
     lost: u64,
-    /// How many of them in a row, without an answer of any worker in between, had no task.
+    /// How many in a row have failed to come to life: were not started, or died before they said a word.
     failures: usize,
+    /// After a failure: when the next worker may be started.
+    not_before: Option<Instant>,
     /// How many workers are being started.
     starting: usize,
+    /// How many tasks are with those who take them apart.
+    splitting: usize,
 }
 
 impl<W: Worker> Scheduler<W> {
@@ -92,7 +113,9 @@ impl<W: Worker> Scheduler<W> {
             retries,
             lost: 0,
             failures: 0,
+            not_before: None,
             starting: 0,
+            splitting: 0,
         }
     }
 
@@ -112,7 +135,7 @@ impl<W: Worker> Scheduler<W> {
     pub(crate) fn open_job(&mut self, program: Program) -> Result<u64, TaskError> {
         self.check_open()?;
         self.next_job += 1;
-        self.jobs.insert(self.next_job, Job { program, done: VecDeque::new() });
+        self.jobs.insert(self.next_job, Job { program, events: VecDeque::new() });
         Ok(self.next_job)
     }
 
@@ -131,14 +154,37 @@ impl<W: Worker> Scheduler<W> {
         }
     }
 
-    /// Takes a task that is done.
-    pub(crate) fn take_done(&mut self, job: u64) -> Option<Done> {
-        self.jobs.get_mut(&job)?.done.pop_front()
+    /// Takes what there is for who waits for `job`.
+    pub(crate) fn take_event(&mut self, job: u64) -> Option<Event> {
+        self.jobs.get_mut(&job)?.events.pop_front()
+    }
+
+    /// How to take a chunk of `job` apart.
+    pub(crate) fn splitter(&self, job: u64) -> Option<Splitter> {
+        self.jobs.get(&job).map(|job| job.program.split)
+    }
+
+    /// Puts a task that was to be taken apart back: its parts, or as it is if it could not be.
+    pub(crate) fn requeue(&mut self, task: Task, parts: Option<Vec<Message>>) {
+        self.splitting -= 1;
+        if matches!(self.phase, Phase::Terminated | Phase::Broken(_)) {
+            return self.finish(&task, Err(TaskError::NotRunning));
+        }
+        match parts.filter(|parts| parts.len() == task.count) {
+            Some(parts) => {
+                for (offset, input) in parts.into_iter().enumerate().rev() {
+                    let start = task.start + offset;
+                    self.queue.push_front(Task { start, count: 1, input, ..task.clone() });
+                }
+            }
+            None => self.queue.push_front(task),
+        }
     }
 
     /// Forgets a job nobody waits for: what is queued of it is not done, what is under way is for nobody.
     pub(crate) fn forget_job(&mut self, job: u64) {
-        self.jobs.remove(&job);
+        let events = self.jobs.remove(&job).map(|job| job.events).unwrap_or_default();
+        self.splitting -= events.iter().filter(|event| matches!(event, Event::Split(_))).count();
         self.queue.retain(|task| task.job != job);
     }
 
@@ -157,13 +203,22 @@ impl<W: Worker> Scheduler<W> {
         }
     }
 
-    fn break_down(&mut self, why: &str) {
+    pub(crate) fn break_down(&mut self, why: &str) {
         self.fail_all(&TaskError::PoolBroken(why.into()));
         self.phase = Phase::Broken(why.into());
     }
 
     fn fail_all(&mut self, err: &TaskError) {
         let mut tasks: Vec<Task> = self.queue.drain(..).collect();
+        for job in self.jobs.values_mut() {
+            for event in std::mem::take(&mut job.events) {
+                match event {
+                    Event::Done(_) => job.events.push_back(event),
+                    Event::Split(task) => tasks.push(task),
+                }
+            }
+        }
+        self.splitting = 0;
         tasks.extend(self.slots.iter_mut().filter_map(|slot| slot.task.take()));
         for task in tasks {
             self.finish(&task, Err(err.clone()));
@@ -172,7 +227,8 @@ impl<W: Worker> Scheduler<W> {
 
     fn finish(&mut self, task: &Task, outcome: Result<Reply, TaskError>) {
         if let Some(job) = self.jobs.get_mut(&task.job) {
-            job.done.push_back(Done { start: task.start, count: task.count, outcome });
+            let done = Done { start: task.start, count: task.count, outcome };
+            job.events.push_back(Event::Done(done));
         }
     }
 
@@ -180,12 +236,18 @@ impl<W: Worker> Scheduler<W> {
     pub(crate) fn wants_worker(&mut self) -> bool {
         let wanted = match self.phase {
             Phase::Open => self.size,
-            Phase::Closed => self.size.min(self.queue.len() + self.busy()),
+            Phase::Closed => self.size.min(self.queue.len() + self.splitting + self.busy()),
             Phase::Terminated | Phase::Broken(_) => 0,
         };
-        let missing = self.slots.len() + self.starting < wanted;
+        let may = self.not_before.is_none_or(|moment| moment <= Instant::now());
+        let missing = may && self.slots.len() + self.starting < wanted;
         self.starting += usize::from(missing);
         missing
+    }
+
+    /// When a worker that could not be started is tried again.
+    pub(crate) fn next_attempt(&self) -> Option<Instant> {
+        self.not_before.filter(|_| self.slots.len() + self.starting < self.size)
     }
 
     fn busy(&self) -> usize {
@@ -194,34 +256,53 @@ impl<W: Worker> Scheduler<W> {
 
     pub(crate) fn started(&mut self, worker: Arc<W>) {
         self.starting -= 1;
-        self.slots.push(Slot { worker, task: None, loaded: None, is_stopping: false });
+        let is_stopping = false;
+        self.slots.push(Slot { worker, task: None, loaded: None, is_ready: false, is_stopping });
     }
 
-    /// A worker could not be started. With others left that is no disaster; without, nobody would do the tasks.
-    pub(crate) fn not_started(&mut self, why: &str) {
+    /// A worker could not be started, for a reason that may pass or not.
+    pub(crate) fn not_started(&mut self, why: &str, may_pass: bool) {
         self.starting -= 1;
-        if self.slots.is_empty() && self.starting == 0 {
+        let is_last = self.slots.is_empty() && self.starting == 0;
+        if is_last && !may_pass {
+            return self.break_down(why);
+        }
+        self.fail(why);
+    }
+
+    /// Counts a worker that has not come to life. With others left that is no disaster; without, it must not go on for
+    /// ever.
+    fn fail(&mut self, why: &str) {
+        self.failures += 1;
+        self.not_before = Instant::now().checked_add(PAUSE);
+        let is_last = self.slots.is_empty() && self.starting == 0;
+        if is_last && self.failures > ATTEMPTS * self.size {
             self.break_down(why);
-        } else {
-            // It is tried again when one of the others dies.
-            self.size = self.slots.len() + self.starting;
         }
     }
 
     /// Gives queued tasks to workers that have none; stops workers that will get none.
     pub(crate) fn assign(&mut self) {
         for at in 0..self.slots.len() {
-            let slot = &mut self.slots[at];
-            if slot.task.is_some() || slot.is_stopping {
-                continue;
-            }
-            if let Some(task) = self.queue.pop_front() {
+            // More than once where a task cannot be sent: then the worker is still free.
+            while self.slots[at].task.is_none() && !self.slots[at].is_stopping {
+                let Some(task) = self.queue.pop_front() else {
+                    if self.phase == Phase::Closed && self.splitting == 0 {
+                        self.stop(at);
+                    }
+                    break;
+                };
                 self.give(at, task);
-            } else if self.phase == Phase::Closed {
-                // One that is gone already shows it.
-                let _ = slot.worker.give(&Order::Stop);
-                slot.is_stopping = true;
             }
+        }
+    }
+
+    fn stop(&mut self, at: usize) {
+        let slot = &mut self.slots[at];
+        slot.is_stopping = true;
+        if let Given::Refused(_) = slot.worker.give(&Order::Stop) {
+            // It has nothing in hand.
+            slot.worker.terminate();
         }
     }
 
@@ -247,16 +328,21 @@ impl<W: Worker> Scheduler<W> {
     /// Takes the answers of `worker`; true if it says nothing sensible any more.
     pub(crate) fn hear(&mut self, worker: &Arc<W>) -> bool {
         loop {
-            match worker.take() {
-                Answer::Reply(reply) => {
+            let outcome = match worker.take() {
+                Answer::Ready => {
                     self.failures = 0;
-                    let task = self.slot_of(worker).and_then(|slot| slot.task.take());
-                    if let Some(task) = task {
-                        self.finish(&task, Ok(reply));
+                    if let Some(slot) = self.slot_of(worker) {
+                        slot.is_ready = true;
                     }
+                    continue;
                 }
+                Answer::Reply(reply) => Ok(reply),
+                Answer::Lost(why) => Err(TaskError::Decode(why)),
                 Answer::None => return false,
                 Answer::Gone => return true,
+            };
+            if let Some(task) = self.slot_of(worker).and_then(|slot| slot.task.take()) {
+                self.finish(&task, outcome);
             }
         }
     }
@@ -272,50 +358,36 @@ impl<W: Worker> Scheduler<W> {
             return;
         };
         let slot = self.slots.swap_remove(at);
-        if slot.is_stopping && slot.task.is_none() && self.phase != Phase::Open {
+        let is_over = matches!(self.phase, Phase::Terminated | Phase::Broken(_));
+        let was_asked = slot.is_stopping && slot.task.is_none() && self.phase != Phase::Open;
+        if is_over || was_asked {
             return;
         }
         self.lost += 1;
-        match slot.task {
-            Some(task) => self.retry(task, death),
-            None => {
-                self.failures += 1;
-                if self.failures > 2 * self.size + 2 {
-                    let how = TaskError::WorkerLost {
-                        signal: death.signal,
-                        exitcode: death.exitcode,
-                        oom: false,
-                    };
-                    self.break_down(&format!("workers die before they have done anything: {how}"));
-                }
-            }
+        if let Some(task) = slot.task {
+            self.retry(task, death);
+        }
+        if !slot.is_ready {
+            let Death { signal, exitcode } = death;
+            let how = TaskError::WorkerLost { signal, exitcode, oom: false };
+            self.fail(&format!("workers die before they are ready: {how}"));
         }
     }
 
     fn retry(&mut self, task: Task, death: Death) {
-        if matches!(self.phase, Phase::Terminated | Phase::Broken(_)) {
-            return self.finish(&task, Err(TaskError::NotRunning));
-        }
         if task.deaths >= self.retries {
             let Death { signal, exitcode } = death;
             return self.finish(&task, Err(TaskError::WorkerLost { signal, exitcode, oom: false }));
         }
-        let Some(job) = self.jobs.get(&task.job) else { return };
         let again = Task { deaths: task.deaths + 1, ..task };
-        let parts = if again.count > 1 { (job.program.split)(&again.input) } else { None };
-        match parts.filter(|parts| parts.len() == again.count) {
+        match self.jobs.get_mut(&again.job) {
             // The one that kills its workers shall not take the others along.
-            Some(parts) => {
-                for (offset, input) in parts.into_iter().enumerate().rev() {
-                    self.queue.push_front(Task {
-                        start: again.start + offset,
-                        count: 1,
-                        input,
-                        ..again.clone()
-                    });
-                }
+            Some(job) if again.count > 1 => {
+                self.splitting += 1;
+                job.events.push_back(Event::Split(again));
             }
-            None => self.queue.push_front(again),
+            Some(_) => self.queue.push_front(again),
+            None => {}
         }
     }
 
@@ -325,6 +397,7 @@ impl<W: Worker> Scheduler<W> {
             && self.slots.is_empty()
             && self.starting == 0
             && self.queue.is_empty()
+            && self.splitting == 0
     }
 }
 

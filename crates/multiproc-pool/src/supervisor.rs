@@ -3,18 +3,19 @@
 use std::{
     io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
-use multiproc_image::{StartError, logging, threads};
+use multiproc_image::{StartError, threads};
 use multiproc_sys::poll;
 use rustix::event::{EventfdFlags, eventfd};
 
 use crate::{
     error::describe,
-    scheduler::{Done, Phase, Scheduler},
+    scheduler::{Done, Event, Phase, Scheduler},
     worker::{Worker, Workers},
 };
 
@@ -47,7 +48,7 @@ impl<K: Workers> Shared<K> {
             match shared.workers.start() {
                 Ok(worker) => shared.lock().started(Arc::new(worker)),
                 Err(err) => {
-                    shared.lock().not_started("it was never whole");
+                    shared.lock().not_started("it was never whole", false);
                     shared.lock().terminate();
                     shared.end_workers();
                     return Err(err.into());
@@ -79,21 +80,49 @@ impl<K: Workers> Shared<K> {
 
     /// Waits until a task of `job` is done.
     ///
-    /// A caller that waits also starts the workers that only a caller may start: a copy of the supervisor would be one
-    /// without the threads whose locks it has copied.
+    /// A caller that waits also takes apart what has to be, and starts the workers that only a caller may start: a copy of
+    /// the supervisor would be one without the threads whose locks it has copied.
     pub(crate) fn wait_done(&self, job: u64) -> Done {
         let mut scheduler = self.lock();
         loop {
-            if let Some(done) = scheduler.take_done(job) {
-                return done;
+            scheduler = match scheduler.take_event(job) {
+                Some(Event::Done(done)) => return done,
+                Some(Event::Split(task)) => {
+                    let split = scheduler.splitter(job);
+                    drop(scheduler);
+                    // A panic of the user's code must not lose the task.
+                    let parts = catch_unwind(AssertUnwindSafe(|| split?(&task.input)));
+                    self.lock().requeue(task, parts.unwrap_or(None));
+                    self.wake();
+                    self.lock()
+                }
+                None => self.help_or_wait(scheduler),
+            };
+        }
+    }
+
+    /// Waits until all is over.
+    pub(crate) fn wait_over(&self) {
+        let mut scheduler = self.lock();
+        while !scheduler.is_over() {
+            scheduler = self.help_or_wait(scheduler);
+        }
+    }
+
+    fn help_or_wait<'a>(&'a self, mut scheduler: Guard<'a, K>) -> Guard<'a, K> {
+        if self.workers.copies_the_caller() && scheduler.wants_worker() {
+            drop(scheduler);
+            self.start_worker();
+            return self.lock();
+        }
+        let next = scheduler.next_attempt().filter(|_| self.workers.copies_the_caller());
+        match next {
+            Some(moment) => {
+                let pause = moment.saturating_duration_since(Instant::now());
+                let waited = self.changed.wait_timeout(scheduler, pause);
+                waited.unwrap_or_else(PoisonError::into_inner).0
             }
-            if self.workers.copies_the_caller() && scheduler.wants_worker() {
-                drop(scheduler);
-                self.start_worker();
-                scheduler = self.lock();
-                continue;
-            }
-            scheduler = self.changed.wait(scheduler).unwrap_or_else(PoisonError::into_inner);
+            None => self.changed.wait(scheduler).unwrap_or_else(PoisonError::into_inner),
         }
     }
 
@@ -101,18 +130,22 @@ impl<K: Workers> Shared<K> {
         let started = self.workers.start();
         let mut scheduler = self.lock();
         match started {
-            Ok(worker) => scheduler.started(Arc::new(worker)),
-            Err(err) => {
-                logging::warning(format_args!("a worker could not be replaced: {err}"));
-                scheduler.not_started(&describe(&err));
+            Ok(worker) => {
+                scheduler.started(Arc::new(worker));
+                if matches!(scheduler.phase(), Phase::Terminated | Phase::Broken(_)) {
+                    // Too late: the supervisor may be gone.
+                    drop(scheduler);
+                    self.end_workers();
+                }
             }
+            Err(err) => scheduler.not_started(&describe(&err), err.is_exhausted()),
         }
-        drop(scheduler);
         self.changed.notify_all();
         self.wake();
     }
 
     fn supervise(&self) {
+        let _last = LastWords(self);
         loop {
             self.replace_workers();
             let mut scheduler = self.lock();
@@ -131,8 +164,7 @@ impl<K: Workers> Shared<K> {
                 return;
             }
             if let Err(err) = self.watch(&workers) {
-                logging::error(format_args!("the supervisor of a pool cannot wait: {err}"));
-                self.lock().terminate();
+                self.lock().break_down(&format!("its supervisor cannot wait: {err}"));
             }
         }
     }
@@ -152,7 +184,8 @@ impl<K: Workers> Shared<K> {
         for worker in workers {
             fds.extend([worker.answers(), worker.sentinel()]);
         }
-        let ready = poll::wait_many(&fds, None)?;
+        let deadline = self.lock().next_attempt().filter(|_| !self.workers.copies_the_caller());
+        let ready = poll::wait_many(&fds, deadline)?;
         let mut scheduler = self.lock();
         for index in ready {
             let Some(at) = index.checked_sub(1) else {
@@ -196,5 +229,19 @@ impl<K: Workers> Shared<K> {
         self.changed.notify_all();
     }
 }
+
+/// Sees to it that nobody waits for a supervisor that has panicked, which would be a fault of ours.
+struct LastWords<'a, K: Workers>(&'a Shared<K>);
+
+impl<K: Workers> Drop for LastWords<'_, K> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.lock().break_down("its supervisor panicked");
+            self.0.end_workers();
+        }
+    }
+}
+
+type Guard<'a, K> = MutexGuard<'a, Scheduler<<K as Workers>::Worker>>;
 
 type Started<K> = (Arc<Shared<K>>, JoinHandle<()>);

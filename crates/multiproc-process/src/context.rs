@@ -28,6 +28,8 @@ use crate::{Builder, ContextError, Process, StartMethod, get_start_method};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Context {
     method: Option<StartMethod>,
+    /// Of the default context: the method that it had when it was asked to keep it.
+    resolved: Option<StartMethod>,
     allow_threads: bool,
 }
 
@@ -66,7 +68,14 @@ impl Context {
     /// The start method of this context; asking the default context fixes it.
     #[must_use]
     pub fn get_start_method(&self) -> StartMethod {
-        self.method.unwrap_or_else(get_start_method)
+        self.method.or(self.resolved).unwrap_or_else(get_start_method)
+    }
+
+    /// This context with the start method that it has now, though its processes keep the names of this one's.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn fixed(self) -> Self {
+        Self { resolved: Some(self.get_start_method()), ..self }
     }
 
     /// Chooses the start method of the default context, once.
@@ -126,7 +135,7 @@ impl Context {
 
 impl From<StartMethod> for Context {
     fn from(method: StartMethod) -> Self {
-        Self { method: Some(method), allow_threads: false }
+        Self { method: Some(method), resolved: None, allow_threads: false }
     }
 }
 

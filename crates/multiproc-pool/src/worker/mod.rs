@@ -10,7 +10,7 @@ use multiproc_image::StartError;
 
 use crate::order::{Order, Reply};
 
-pub(crate) use process::ProcessWorkers;
+pub(crate) use process::{ProcessWorker, ProcessWorkers};
 
 /// One worker.
 pub(crate) trait Worker: Send + Sync {
@@ -47,7 +47,11 @@ pub(crate) enum Given {
 
 /// What there was to take from a worker.
 pub(crate) enum Answer {
+    /// It has come to life.
+    Ready,
     Reply(Reply),
+    /// There was a reply, but it could not be received, for this reason.
+    Lost(String),
     /// Nothing yet.
     None,
     /// Nothing ever again, or something that no worker of ours says.

@@ -1,8 +1,11 @@
 //! Workers that are processes, each with a connection of its own.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd},
+};
 
-use multiproc_connection::{Connection, TryRecvError, pipe};
+use multiproc_connection::{Connection, RecvError, TryRecvError, pipe};
 use multiproc_image::{StartError, logging};
 use multiproc_process::{Context, Process, StartMethod};
 use multiproc_sys::signals::{Disposition, Signal};
@@ -16,7 +19,16 @@ use crate::{
 
 /// Starts worker processes.
 pub(crate) struct ProcessWorkers {
-    pub(crate) context: Context,
+    context: Context,
+    method: StartMethod,
+}
+
+impl ProcessWorkers {
+    /// Those of a context as it is now: a pool keeps its start method, whatever is chosen later.
+    pub(crate) fn new(context: Context) -> Self {
+        let method = context.get_start_method();
+        Self { context: context.fixed(), method }
+    }
 }
 
 /// A worker process.
@@ -39,7 +51,7 @@ impl Workers for ProcessWorkers {
     }
 
     fn copies_the_caller(&self) -> bool {
-        self.context.get_start_method() == StartMethod::Fork
+        self.method == StartMethod::Fork
     }
 }
 
@@ -55,15 +67,19 @@ impl Worker for ProcessWorker {
 
     fn take(&self) -> Answer {
         match self.connection.try_recv() {
+            Ok(Reply::Ready) => Answer::Ready,
             Ok(reply) => Answer::Reply(reply),
             Err(TryRecvError::Empty) => Answer::None,
+            Err(err) if err.is_closed() => Answer::Gone,
+            // Too few descriptors left here: the worker is not to blame, and the connection stays usable.
+            Err(TryRecvError::Recv(RecvError::Io(err)))
+                if err.kind() != io::ErrorKind::InvalidData =>
+            {
+                Answer::Lost(format!("the result could not be received: {err}"))
+            }
             Err(err) => {
-                if !err.is_closed() {
-                    logging::warning(format_args!(
-                        "worker {} says what no worker says: {err}",
-                        self.process.name()
-                    ));
-                }
+                let name = self.process.name();
+                logging::warning(format_args!("worker {name} says what no worker says: {err}"));
                 Answer::Gone
             }
         }
@@ -98,17 +114,27 @@ fn work(connection: Connection<Reply, Order>) {
     // Ctrl-C goes to all processes of a terminal; it is the pool's owner that decides.
     let _ = Disposition::ignore(Signal::Interrupt);
     let mut machine = Machine::default();
-    // When the pool is gone, so is its end.
-    while let Ok(Order::Run { job, program, input }) = connection.recv() {
-        let reply = machine.run(job, program, input);
+    if connection.send(&Reply::Ready).is_err() {
+        return;
+    }
+    loop {
+        let reply = match connection.recv() {
+            Ok(Order::Run { job, program, input }) => machine.run(job, program, input),
+            // When the pool is gone, its end is closed, if not by it then with its process, of which a worker is a
+            // daemonic child.
+            Ok(Order::Stop) => return,
+            Err(err) if err.is_closed() => return,
+            Err(err) => failed(&TaskError::Decode(err.to_string())),
+        };
         if let Err(err) = connection.send(&reply) {
-            if err.is_closed() {
-                return;
-            }
-            let failed = Reply::Each(vec![Err(TaskError::Result(describe(&err)))]);
-            if connection.send(&failed).is_err() {
+            let failed = failed(&TaskError::Result(err.to_string()));
+            if err.is_closed() || connection.send(&failed).is_err() {
                 return;
             }
         }
     }
+}
+
+fn failed(err: &TaskError) -> Reply {
+    Reply::Each(vec![Err(err.clone())])
 }
