@@ -4,6 +4,8 @@ use std::io;
 
 use multiproc_wire::{DecodeError, EncodeError};
 
+use crate::{Address, Digest};
+
 /// An error returned from [`Connection::send`](crate::Connection::send) and its siblings.
 ///
 /// Nothing was sent, and the connection is as usable as it was.
@@ -259,6 +261,195 @@ impl RecvTimeoutError {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         matches!(self, Self::Recv(err) if err.is_closed())
+    }
+}
+
+/// An error returned when an address is read from text.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AddressError {
+    /// The text is no path, abstract name or host with a port. Python raises `ValueError`.
+    #[error("`{0}` is no address: expected a path with a `/`, `@name`, `host:port` or `[v6]:port`")]
+    Invalid(String),
+
+    /// The text names a Windows pipe. Python raises `ValueError`.
+    #[error("`{0}` is a Windows pipe, which this system does not have")]
+    NamedPipe(String),
+}
+
+/// An error returned from [`ListenerBuilder::bind`](crate::ListenerBuilder::bind).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// The address is none. Python raises `ValueError`.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+
+    /// No private folder could be made. Python raises `OSError`.
+    #[error("failed to make a private folder for a socket")]
+    Folder(#[source] io::Error),
+
+    /// The operating system refused: "address in use" for one. Python raises `OSError`.
+    #[error("failed to listen at {address}")]
+    Io {
+        /// Where to listen.
+        address: Address,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// An error returned from [`ClientBuilder::connect`](crate::ClientBuilder::connect).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The address is none. Python raises `ValueError`.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+
+    /// Nobody listens there, or the operating system refused.
+    ///
+    /// Python raises `ConnectionRefusedError`, `FileNotFoundError` or another `OSError`.
+    #[error("failed to connect to {address}")]
+    Io {
+        /// Where to connect.
+        address: Address,
+        /// Why not.
+        source: io::Error,
+    },
+
+    /// The two ends do not know the same key. Python raises `AuthenticationError`.
+    #[error("failed to authenticate")]
+    Authentication(#[from] AuthenticationError),
+}
+
+/// An error returned from [`ClientBuilder::connect_timeout`](crate::ClientBuilder::connect_timeout).
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectTimeoutError {
+    /// The connection was not made in time. Python has no time-out here.
+    #[error("no connection was made in time")]
+    Timeout,
+
+    /// What would also have failed without a time-out.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+}
+
+/// An error returned from [`Listener::accept`](crate::Listener::accept).
+///
+/// The listener is as usable as it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AcceptError {
+    /// Somebody connected and did not prove in time that they know the key.
+    ///
+    /// Python raises `AuthenticationError`, or `EOFError` and `OSError` where the client went away.
+    #[error("failed to authenticate a client")]
+    Authentication(#[from] AuthenticationError),
+
+    /// The operating system refused: "too many open files" for one. Python raises `OSError`.
+    #[error("failed to accept a connection")]
+    Io(#[from] io::Error),
+}
+
+/// An error returned from [`Listener::try_accept`](crate::Listener::try_accept).
+#[derive(Debug, thiserror::Error)]
+pub enum TryAcceptError {
+    /// Nobody has connected, or finished the handshake. Python always waits.
+    #[error("no client is waiting")]
+    Empty,
+
+    /// What would also have failed with waiting.
+    #[error(transparent)]
+    Accept(#[from] AcceptError),
+}
+
+/// An error returned from [`Listener::accept_timeout`](crate::Listener::accept_timeout).
+#[derive(Debug, thiserror::Error)]
+pub enum AcceptTimeoutError {
+    /// Nobody has connected, or finished the handshake, in time. Python always waits.
+    #[error("no client came in time")]
+    Timeout,
+
+    /// What would also have failed without a time-out.
+    #[error(transparent)]
+    Accept(#[from] AcceptError),
+}
+
+/// The reason why the two ends of a connection do not trust each other.
+///
+/// The connection is of no further use. Where no other name stands, Python raises
+/// `multiprocessing.AuthenticationError`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthenticationError {
+    /// The other end knows a different key.
+    #[error("digest received was wrong")]
+    WrongDigest,
+
+    /// The other end says that this one's key is different.
+    #[error("digest sent was rejected")]
+    Rejected,
+
+    /// The other end began with something that is no challenge. Perhaps it has no key.
+    #[error("expected a challenge from the other end")]
+    NoChallenge,
+
+    /// The challenge has too few bytes to be one.
+    #[error("challenge of {0} bytes is too short")]
+    ShortChallenge(usize),
+
+    /// The other end names no digest, or one that nobody knows.
+    #[error("other end uses an unknown digest")]
+    UnknownDigest,
+
+    /// The digest is weaker than what was asked for, or is MD5 and that is not allowed.
+    #[error("digest {} is refused", .0.name())]
+    DigestRefused(Digest),
+
+    /// The other end sent our own challenge back, to have us answer it.
+    #[error("other end sent our own challenge back")]
+    Reflected,
+
+    /// The other end took too long. Python waits for ever.
+    #[error("other end did not authenticate in time")]
+    TimedOut,
+
+    /// The system has no random numbers. Python raises `NotImplementedError`.
+    #[error("no random numbers for a challenge")]
+    Random(#[source] io::Error),
+
+    /// Nothing can be sent. Python raises `OSError`.
+    #[error(transparent)]
+    Send(#[from] SendError),
+
+    /// Nothing came, or something that was too long. Python raises `EOFError` or `OSError`.
+    #[error(transparent)]
+    Recv(#[from] RecvError),
+}
+
+impl From<TrySendError> for AuthenticationError {
+    fn from(err: TrySendError) -> Self {
+        match err {
+            TrySendError::Send(err) => Self::Send(err),
+            // A few bytes to somebody who reads: there is room.
+            TrySendError::Full => Self::TimedOut,
+        }
+    }
+}
+
+impl From<TryRecvError> for AuthenticationError {
+    fn from(err: TryRecvError) -> Self {
+        match err {
+            TryRecvError::Recv(err) => Self::Recv(err),
+            TryRecvError::Empty => Self::TimedOut,
+        }
+    }
+}
+
+impl From<AuthenticationError> for TryAcceptError {
+    fn from(err: AuthenticationError) -> Self {
+        Self::Accept(err.into())
     }
 }
 

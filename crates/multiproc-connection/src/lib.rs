@@ -1,4 +1,4 @@
-//! Pipes between processes that carry typed values and operating system handles.
+//! Pipes, listeners and clients that carry typed values and operating system handles.
 //!
 //! ```
 //! use multiproc_connection::pipe;
@@ -17,14 +17,23 @@
 //! |---|---|
 //! | [`Connection<S, R>`](Connection) | an end of a two-way pipe that sends `S` and receives `R`; from [`pipe`] |
 //! | [`Receiver<T>`](Receiver), [`Sender<T>`](Sender) | the ends of a one-way pipe; from [`simplex`] |
+//! | [`Listener`], [`Client`] | connections over TCP and Unix sockets, also with Python at the other end |
+//! | [`Address`], [`Family`] | where a listener listens |
+//! | [`Auth`], [`deliver_challenge`], [`answer_challenge`] | proving a key without sending it |
 //! | [`wait`] | waits for any of many connections, processes, sockets |
 //!
 //! # Choices
 //!
-//! - A message is one packet of a `SOCK_SEQPACKET` socket, whatever its length and however many
+//! - On a pipe a message is one packet of a `SOCK_SEQPACKET` socket, whatever its length and however many
 //!   handles it carries, and goes out and comes in whole. So threads and processes may share an end
 //!   without a lock, and one that is killed leaves no half of a message.
 //! - Beyond 64 KiB the packet is only a note, and the bytes travel in a sealed file in memory.
+//! - On a stream, which listeners and clients make, messages are framed as CPython does, so that a
+//!   Python can be the other end. Threads may share an end; processes that share one may mix up
+//!   their messages, as in Python. A message is at most 1 GiB unless another limit is named.
+//! - Handles travel over pipes and between Rust ends over Unix sockets. Over TCP they are an error.
+//! - With a key both ends prove that they know it, as CPython does since 3.12; the MD5 of older ones
+//!   has to be allowed. Keys are proven, messages are not encrypted.
 //! - Nothing is read ahead: what was not received yet is there for whoever receives next, in
 //!   whichever process.
 //! - The end of a pipe is seen when the last copy of its other end is closed. A copy that you keep
@@ -36,7 +45,12 @@ mod connection;
 mod receiver;
 mod sender;
 mod wait;
+mod address;
+mod listener;
+mod client;
+mod auth;
 mod error;
+mod endpoint;
 mod socket;
 mod packet;
 mod stream;
@@ -45,8 +59,17 @@ mod patience;
 mod turn;
 mod buffers;
 
+pub use address::{Address, Family};
+pub use auth::{Auth, Digest, answer_challenge, deliver_challenge};
+pub use client::{Client, ClientBuilder};
 pub use connection::Connection;
-pub use error::{RecvError, RecvTimeoutError, SendError, TryRecvError, TrySendError};
+pub use error::{
+    AcceptError, AcceptTimeoutError, AddressError, AuthenticationError, BindError, ConnectError,
+    ConnectTimeoutError, RecvError, RecvTimeoutError, SendError, TryAcceptError, TryRecvError,
+    TrySendError,
+};
+pub use listener::{Listener, ListenerBuilder};
+pub use multiproc_image::family::AuthKey;
 pub use pipe::{pipe, simplex};
 pub use receiver::Receiver;
 pub use sender::Sender;

@@ -268,7 +268,9 @@ impl State {
             match packet::try_recv(socket.as_fd(), &mut bytes, &mut fds) {
                 Ok(true) => match Report::decode(&bytes, mem::take(&mut fds)) {
                     Some(Report::Ended(exit)) => told = Some(exit),
-                    Some(Report::Started { .. } | Report::NotStarted(_)) | None => {}
+                    // Server and child both say that it exists; the second may come as late as this.
+                    Some(Report::Started { .. } | Report::Pidfd(_) | Report::NotStarted(_))
+                    | None => {}
                     Some(report) => self.report = Some(report),
                 },
                 Ok(false) => return (told, true),

@@ -40,6 +40,10 @@
 //! - **Invariant:** whatever the bytes say, decoding ends, in time and memory proportional to their
 //!   number, without panic and without overflowing the stack.
 //!
+//! # Crate features
+//!
+//! - **python** (off by default): the module `pickle`, to talk to Python's `multiprocessing`.
+//!
 //! [postcard]: https://postcard.jamesmunns.com/wire-format
 #![forbid(unsafe_code)]
 
@@ -52,6 +56,8 @@ mod transfer;
 mod ser;
 mod de;
 mod byte_buf;
+#[cfg(feature = "python")]
+pub mod pickle;
 
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
 pub use fd::Fd;

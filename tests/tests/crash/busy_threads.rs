@@ -57,7 +57,7 @@ fn start_while_busy(method: String, with: String) -> Result<(), Failure> {
         })
         .collect();
 
-    let number = if method == "fork" { 200 } else { 20 };
+    let number = if method == "fork" { 100 } else { 20 };
     let ctx = context_named(&method);
     for round in 0..number {
         assert_eq!(ctx.start(print_and_return, (7,))?.result()?, 7);
@@ -104,8 +104,9 @@ fn read_environment() {
 fn print_and_return(number: i32) -> i32 {
     println!("a line of the child");
     let _ = std::io::stderr().write_all(b"and another");
-    std::hint::black_box(vec![0u8; 1000]);
-    std::hint::black_box(std::env::vars_os().count()) as i32 * 0 + number
+    allocate();
+    read_environment();
+    number
 }
 
 fn panic_at_once() {

@@ -24,7 +24,10 @@ fn wrong_arguments_are_told_with_the_usage() -> TestResult {
         let output = example("checksum").args(*arguments).output()?;
         let text = String::from_utf8(output.stderr)?;
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        assert!(text.contains(complaint) && text.contains("usage: checksum"), "{arguments:?}: {text}");
+        assert!(
+            text.contains(complaint) && text.contains("usage: checksum"),
+            "{arguments:?}: {text}"
+        );
         assert_eq!(output.stdout, b"");
     }
     Ok(())

@@ -59,7 +59,12 @@ fn file_that_grows_is_hashed_to_an_end_that_it_had() -> TestResult {
 
         let (last, errors) = last_line(&output)?;
         assert_eq!((output.status.code(), last.files, errors), (Some(0), 1, Vec::new()));
-        assert_eq!(&output.stdout[..64], digest_of_head(&path, last.bytes)?, "its first {} bytes", last.bytes);
+        assert_eq!(
+            &output.stdout[..64],
+            digest_of_head(&path, last.bytes)?,
+            "its first {} bytes",
+            last.bytes
+        );
         file.set_len(100_000)?;
         std::io::Seek::rewind(&mut file)?;
         file.write_all(&tree::noise(100_000))?;
@@ -69,7 +74,8 @@ fn file_that_grows_is_hashed_to_an_end_that_it_had() -> TestResult {
 
 fn digest_of_head(path: &Path, len: u64) -> Result<Vec<u8>, Box<dyn Error>> {
     let script = "head -c \"$1\" \"$2\" | sha256sum";
-    let output = Command::new("sh").args(["-c", script, "sh", &len.to_string()]).arg(path).output()?;
+    let output =
+        Command::new("sh").args(["-c", script, "sh", &len.to_string()]).arg(path).output()?;
     Ok(output.stdout.get(..64).ok_or("there is no sha256sum")?.to_vec())
 }
 
@@ -119,7 +125,8 @@ fn file_that_comes_and_goes() -> TestResult {
             let output = example("checksum").arg(&*scratch).args(["--processes", "1"]).output()?;
             let (last, errors) = last_line(&output)?;
             assert!(output.stdout.ends_with(b"/z\n"));
-            let vanished = format!("checksum: {}: No such file or directory (os error 2)", path.display());
+            let vanished =
+                format!("checksum: {}: No such file or directory (os error 2)", path.display());
             match output.status.code() {
                 Some(0) => assert_eq!(errors, [""; 0]),
                 Some(1) => assert_eq!((errors, last.files), (vec![vanished], 1)),

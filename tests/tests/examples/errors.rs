@@ -34,7 +34,7 @@ fn unreadable_files_and_folders_cost_a_line_each() -> TestResult {
     }
     fs::set_permissions(&*scratch, fs::Permissions::from_mode(0o755))?;
     for unreadable in ["a", "new\nline", "closed"] {
-        fs::set_permissions(scratch.join(unreadable), fs::Permissions::from_mode(0))?;
+        fs::set_permissions(scratch.join(unreadable), fs::Permissions::from_mode(0o000))?;
     }
     let mut checksum = example("checksum");
     checksum.arg(&*scratch).current_dir("/");
@@ -56,7 +56,8 @@ fn unreadable_files_and_folders_cost_a_line_each() -> TestResult {
     let (last, mut errors) = last_line(&output)?;
     errors.sort();
     assert_eq!(output.status.code(), Some(1));
-    let denied = |name| format!("checksum: {}/{name}: Permission denied (os error 13)", scratch.display());
+    let denied =
+        |name| format!("checksum: {}/{name}: Permission denied (os error 13)", scratch.display());
     assert_eq!(errors, ["a", "closed", "new\\nline"].map(denied));
     assert_eq!((last.files, last.bytes, last.lost), (1, 1, 0));
     assert!(output.stdout.ends_with(b"/c\n"));

@@ -10,7 +10,9 @@ use std::{
 };
 
 use multiproc::Context;
-use multiproc_tests::{Scratch, TestResult, each_start_method, name_of, once, procfs, random::Random};
+use multiproc_tests::{
+    Scratch, TestResult, each_start_method, name_of, once, procfs, random::Random,
+};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
@@ -39,7 +41,8 @@ fn run_under(command: &mut Command, mut meddle: impl FnMut(u32)) -> Result<Outpu
         }
         meddle(child.id());
     };
-    let (stdout, stderr) = (stdout.join().map_err(|_| "panic")??, stderr.join().map_err(|_| "panic")??);
+    let (stdout, stderr) =
+        (stdout.join().map_err(|_| "panic")??, stderr.join().map_err(|_| "panic")??);
     Ok(Output { status, stdout, stderr })
 }
 
@@ -50,7 +53,7 @@ fn ended(child: &mut Child) -> Result<Option<ExitStatus>, Box<dyn Error>> {
 /// The workers of a program.
 fn workers(program: u32) -> Vec<u32> {
     let children = procfs::children_of(program);
-    children.into_iter().filter(|child| procfs::comm(*child).contains("Worker")).collect()
+    children.into_iter().filter(|child| procfs::comm(*child) != "ForkServer").collect()
 }
 
 fn kill(pid: u32) -> bool {
@@ -60,7 +63,9 @@ fn kill(pid: u32) -> bool {
 /// True if a process has a file below `top` open.
 fn reads_below(pid: u32, top: &Path) -> bool {
     let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-    descriptors.into_iter().any(|entry| fs::read_link(entry.path()).is_ok_and(|file| file.starts_with(top)))
+    descriptors
+        .into_iter()
+        .any(|entry| fs::read_link(entry.path()).is_ok_and(|file| file.starts_with(top)))
 }
 
 fn killed_workers_change_nothing(ctx: &Context) -> TestResult {
@@ -77,7 +82,14 @@ fn killed_workers_change_nothing(ctx: &Context) -> TestResult {
     }
     let checksum = || {
         let mut checksum = example("checksum");
-        checksum.arg(&top).args(["--processes", "3", "--retries", "100000", "--start-method", &method]);
+        checksum.arg(&top).args([
+            "--processes",
+            "3",
+            "--retries",
+            "100000",
+            "--start-method",
+            &method,
+        ]);
         checksum
     };
     let expected = checksum().output()?;

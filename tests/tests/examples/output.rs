@@ -47,7 +47,11 @@ fn folder_may_be_named_in_many_ways() -> TestResult {
         let output = example("checksum").arg(top).current_dir(&*scratch).output()?;
         assert!(output.status.success(), "{output:?}");
         let Some(expected) = tree::reference(&scratch, OsStr::new(top))? else { return Ok(()) };
-        assert_eq!(String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&expected), "{top}");
+        assert_eq!(
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&expected),
+            "{top}"
+        );
     }
     let output = example("checksum").args(["--", "-top"]).current_dir(&*scratch).output()?;
     assert!(String::from_utf8(output.stdout)?.ends_with("  -top/c\n"));
@@ -71,7 +75,13 @@ fn without_a_folder_git_and_target_are_skipped() -> TestResult {
         let text = String::from_utf8(output.stdout)?;
         Ok(text.lines().map(|line| line[66..].to_string()).collect())
     };
-    let all = ["./.git/file", "./sub/.git/file", "./sub/target/file", "./sub/targets/file", "./target/file"];
+    let all = [
+        "./.git/file",
+        "./sub/.git/file",
+        "./sub/target/file",
+        "./sub/targets/file",
+        "./target/file",
+    ];
 
     assert_eq!(paths(&[])?, ["./sub/targets/file"]);
     assert_eq!(paths(&["."])?, all, "with a folder nothing is skipped");

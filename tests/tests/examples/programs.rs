@@ -50,8 +50,10 @@ pub(crate) fn last_line(output: &Output) -> Result<(LastLine, Vec<String>), Box<
     let text = String::from_utf8_lossy(&output.stderr);
     let mut lines: Vec<String> = text.lines().map(Into::into).collect();
     let last = lines.pop().ok_or("nothing on stderr")?;
-    let fields: Vec<(&str, &str)> = last.split(", ").filter_map(|field| field.split_once(' ')).collect();
-    let [(files, "files"), (bytes, "bytes"), (seconds, "s"), (workers, "workers"), (lost, "lost")] = fields[..]
+    let fields: Vec<(&str, &str)> =
+        last.split(", ").filter_map(|field| field.split_once(' ')).collect();
+    let [(files, "files"), (bytes, "bytes"), (seconds, "s"), (workers, "workers"), (lost, "lost")] =
+        fields[..]
     else {
         return Err(format!("the last line is not as it should be: {text}").into());
     };

@@ -36,11 +36,14 @@ impl<'de> Deserialize<'de> for Shy {
 fn argument_that_cannot_be_written_fails_alone(ctx: &Context) -> TestResult {
     let pool = pool(ctx, 2)?;
     for chunksize in [1, 5] {
-        let results: Vec<_> = pool.imap(|shy: Shy| shy.0, (10..20).map(Shy)).chunksize(chunksize).collect();
+        let results: Vec<_> =
+            pool.imap(|shy: Shy| shy.0, (10..20).map(Shy)).chunksize(chunksize).collect();
         assert_eq!(results.len(), 10);
         for (x, result) in (10..).zip(results) {
             match result {
-                Err(TaskError::Encode(why)) => assert!(x == 13 && why.contains("thirteen is shy"), "{why}"),
+                Err(TaskError::Encode(why)) => {
+                    assert!(x == 13 && why.contains("thirteen is shy"), "{why}")
+                }
                 result => assert_eq!(result, Ok(x)),
             }
         }
@@ -55,7 +58,10 @@ fn argument_that_cannot_be_read_is_an_error(ctx: &Context) -> TestResult {
     let pool = pool(ctx, 2)?;
     let results: Vec<_> = pool.imap(|shy: Shy| shy.0, (30..33).map(Shy)).collect();
     assert_eq!((&results[0], &results[2]), (&Ok(30), &Ok(32)));
-    assert!(matches!(&results[1], Err(TaskError::Decode(why)) if why.contains("thirty-one is shy")), "{results:?}");
+    assert!(
+        matches!(&results[1], Err(TaskError::Decode(why)) if why.contains("thirty-one is shy")),
+        "{results:?}"
+    );
     assert_eq!(pool.map(square, [2])?, [4]);
     assert_eq!(pool.workers_lost(), 0);
     Ok(())
@@ -67,7 +73,9 @@ fn result_that_cannot_be_written_fails_alone(ctx: &Context) -> TestResult {
         let results: Vec<_> = pool.imap(Shy, 10..20).chunksize(chunksize).collect();
         for (x, result) in (10..).zip(&results) {
             match result {
-                Err(TaskError::Result(why)) => assert!(x == 13 && why.contains("thirteen is shy"), "{why}"),
+                Err(TaskError::Result(why)) => {
+                    assert!(x == 13 && why.contains("thirteen is shy"), "{why}")
+                }
                 result => assert_eq!(*result, Ok(Shy(x))),
             }
         }
@@ -80,7 +88,10 @@ fn result_that_cannot_be_read_is_an_error(ctx: &Context) -> TestResult {
     let pool = pool(ctx, 2)?;
     let results: Vec<_> = pool.imap(Shy, 30..33).collect();
     assert_eq!((&results[0], &results[2]), (&Ok(Shy(30)), &Ok(Shy(32))));
-    assert!(matches!(&results[1], Err(TaskError::Decode(why)) if why.contains("thirty-one is shy")), "{results:?}");
+    assert!(
+        matches!(&results[1], Err(TaskError::Decode(why)) if why.contains("thirty-one is shy")),
+        "{results:?}"
+    );
     assert!(matches!(pool.apply(Shy, (31,)), Err(TaskError::Decode(_))));
     assert_eq!(pool.map(square, [2])?, [4]);
     assert_eq!(pool.workers_lost(), 0);

@@ -1,6 +1,8 @@
 //! How a pool ends, and that nothing is left of it.
 
-use multiproc::{Connection, Context, Failure, Pool, TaskError, connection::Receiver, pipe, simplex};
+use multiproc::{
+    Connection, Context, Failure, Pool, TaskError, connection::Receiver, pipe, simplex,
+};
 use multiproc_tests::{
     TestResult, context_named, each_start_method, in_child, ledger::Ledger, name_of, procfs,
 };
@@ -16,13 +18,16 @@ fn nothing_is_left_however_it_ends(ctx: &Context) -> TestResult {
     in_child(&Context::spawn(), end_in_every_way, (name_of(ctx),))
 }
 
+/// A way to end a pool.
+type Way = fn(Pool);
+
 fn end_in_every_way(method: String) -> Result<(), Failure> {
     let ctx = context_named(&method);
     multiproc::stop_forkserver();
     ctx.start(|| (), ())?.join()?;
     multiproc::stop_forkserver();
     let before = Ledger::take();
-    let ways: [(&str, fn(Pool)); 9] = [
+    let ways: [(&str, Way); 9] = [
         ("drop", drop),
         ("close, join", |pool| {
             pool.close();

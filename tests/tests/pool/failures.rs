@@ -32,7 +32,10 @@ fn panic_costs_one_result(ctx: &Context) -> TestResult {
                 Err(TaskError::Panicked(report)) => {
                     assert_eq!(x % 2, 1);
                     assert_eq!(report.message, format!("{x} is odd"));
-                    assert!(report.location.as_ref().is_some_and(|at| at.contains("failures.rs:")), "{report:?}");
+                    assert!(
+                        report.location.as_ref().is_some_and(|at| at.contains("failures.rs:")),
+                        "{report:?}"
+                    );
                 }
                 Err(err) => return Err(err.into()),
             }
@@ -77,7 +80,8 @@ fn chunk_is_lost_without_retries_and_taken_apart_with(ctx: &Context) -> TestResu
 
     let soft = Pool::builder().processes(2).context(ctx.clone()).retries(2).build()?;
     let results: Vec<_> = soft.imap(end_somehow, 0..40u32).chunksize(40).collect();
-    let failed: Vec<_> = results.iter().enumerate().filter(|(_, result)| result.is_err()).map(|(x, _)| x).collect();
+    let failed: Vec<_> =
+        results.iter().enumerate().filter(|(_, result)| result.is_err()).map(|(x, _)| x).collect();
     assert_eq!(failed, [3, 7, 11, 15, 19, 23, 27]);
     assert_eq!(results[11], Err(lost(Some(libc::SIGABRT), None)));
     assert_eq!(results[39], Ok(39));

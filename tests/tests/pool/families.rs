@@ -18,14 +18,16 @@ fn workers_may_have_pools(ctx: &Context) -> TestResult {
 }
 
 fn sum_in_a_pool((method, n): (String, u64)) -> Result<u64, TaskError> {
-    let inner = pool(&context_named(&method), 2).map_err(|err| TaskError::PoolBroken(err.to_string()))?;
+    let inner =
+        pool(&context_named(&method), 2).map_err(|err| TaskError::PoolBroken(err.to_string()))?;
     Ok(inner.map(square, 0..=n * 10)?.into_iter().sum())
 }
 
 fn workers_die_with_their_owner(ctx: &Context) -> TestResult {
     for is_busy in [false, true] {
         let (ours, theirs) = pipe::<(), u32>()?;
-        let owner = ctx.process().daemon(false).start(own_a_pool, (name_of(ctx), theirs, is_busy))?;
+        let owner =
+            ctx.process().daemon(false).start(own_a_pool, (name_of(ctx), theirs, is_busy))?;
         let pids = [ours.recv()?, ours.recv()?];
         owner.kill()?;
         owner.join()?;
@@ -40,7 +42,8 @@ fn own_a_pool(method: String, line: Connection<u32, ()>, is_busy: bool) -> Resul
     // As many as say it at the same time are as many workers.
     let both = std::thread::scope(|scope| {
         let say = || {
-            let theirs = multiproc_tests::held::duplicate(&line).map_err(|err| TaskError::Encode(err.to_string()))?;
+            let theirs = multiproc_tests::held::duplicate(&line)
+                .map_err(|err| TaskError::Encode(err.to_string()))?;
             pool.apply(say_pid, (theirs, is_busy))
         };
         let both = [scope.spawn(say), scope.spawn(say)];
@@ -69,7 +72,9 @@ static POOL: std::sync::OnceLock<Pool> = std::sync::OnceLock::new();
 fn copy_an_owner(method: String) -> Result<(), Failure> {
     let pool = POOL.get_or_init(|| pool(&context_named(&method), 2).unwrap());
     assert_eq!(pool.apply(square, (3,))?, 9);
-    let copy = Context::fork().allow_threads().start(|| POOL.get().map(|pool| pool.apply(square, (4,))), ())?;
+    let copy = Context::fork()
+        .allow_threads()
+        .start(|| POOL.get().map(|pool| pool.apply(square, (4,))), ())?;
     assert_eq!(copy.result()?, Some(Err(TaskError::NotRunning)));
     assert_eq!(pool.apply(square, (5,))?, 25);
     pool.terminate();

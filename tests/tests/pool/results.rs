@@ -40,14 +40,18 @@ fn imap_gives_them_in_order(ctx: &Context) -> TestResult {
     let first: Result<Vec<_>, _> = pool.imap(square, 0..).chunksize(3).take(200).collect();
     assert_eq!(first?, expected);
     let mut short = pool.imap(square, 0..2);
-    assert_eq!((short.next(), short.next(), short.next(), short.next()), (Some(Ok(0)), Some(Ok(1)), None, None));
+    assert_eq!(
+        (short.next(), short.next(), short.next(), short.next()),
+        (Some(Ok(0)), Some(Ok(1)), None, None)
+    );
     Ok(())
 }
 
 fn imap_unordered_gives_each_once(ctx: &Context) -> TestResult {
     let pool = pool(ctx, 3)?;
     for chunksize in [1, 7, 1000] {
-        let results: Result<Vec<_>, _> = pool.imap_unordered(square, 0..200).chunksize(chunksize).collect();
+        let results: Result<Vec<_>, _> =
+            pool.imap_unordered(square, 0..200).chunksize(chunksize).collect();
         let mut results = results?;
         results.sort_unstable();
         assert_eq!(results, (0..200).map(square).collect::<Vec<_>>());
@@ -75,7 +79,10 @@ fn apply_takes_several_arguments(ctx: &Context) -> TestResult {
     let pool = pool(ctx, 2)?;
     assert_eq!(pool.apply(|| 7, ())?, 7);
     assert_eq!(pool.apply(i32::pow, (2, 10))?, 1024);
-    assert_eq!(pool.apply(|a: u8, b: String, c: Option<f64>| (c, b, a), (1, "b".into(), None))?, (None, "b".into(), 1));
+    assert_eq!(
+        pool.apply(|a: u8, b: String, c: Option<f64>| (c, b, a), (1, "b".into(), None))?,
+        (None, "b".into(), 1)
+    );
     let function: FnRef<(f64,), f64> = FnRef::new(f64::sqrt);
     assert_eq!(pool.apply(function, (2.25,))?, 1.5);
     Ok(())
@@ -116,7 +123,10 @@ fn threads_share_a_pool(ctx: &Context) -> TestResult {
                 let pool = &pool;
                 scope.spawn(move || {
                     let from = thread * 1000;
-                    assert_eq!(pool.map(|x: u64| x + 1, from..from + 50), Ok((from + 1..from + 51).collect()));
+                    assert_eq!(
+                        pool.map(|x: u64| x + 1, from..from + 50),
+                        Ok((from + 1..from + 51).collect())
+                    );
                     for at in from..from + 50 {
                         assert_eq!(pool.apply(|x: u64| x * 2, (at,)), Ok(at * 2));
                     }
@@ -147,8 +157,14 @@ fn handles_travel(ctx: &Context) -> TestResult {
     let (rx, tx) = simplex::<u32>()?;
     assert!(pool.apply(|line: Sender<u32>, n: u32| line.send(&n).is_ok(), (tx, 7))?);
     assert_eq!(rx.recv()?, 7);
-    assert!(rx.recv().unwrap_err().is_closed(), "neither the pool nor its workers keep what they were given");
-    let file = pool.apply(|path: String| std::fs::File::open(path).map(Fd).ok(), ("/proc/self/stat".to_string(),))?;
+    assert!(
+        rx.recv().unwrap_err().is_closed(),
+        "neither the pool nor its workers keep what they were given"
+    );
+    let file = pool.apply(
+        |path: String| std::fs::File::open(path).map(Fd).ok(),
+        ("/proc/self/stat".to_string(),),
+    )?;
     let Fd(mut file) = file.ok_or("no file came back")?;
     let mut stat = String::new();
     std::io::Read::read_to_string(&mut file, &mut stat)?;

@@ -3,7 +3,9 @@
 use std::os::fd::OwnedFd;
 
 use multiproc::{Context, Failure, Pool, PoolError, TaskError};
-use multiproc_tests::{TestResult, context_named, each_start_method, in_child, ledger::Ledger, name_of, procfs};
+use multiproc_tests::{
+    TestResult, context_named, each_start_method, in_child, ledger::Ledger, name_of, procfs,
+};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::{abort, pool, square};

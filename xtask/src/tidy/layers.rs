@@ -106,6 +106,7 @@ pub(super) const HOUSE: [Floor; 15] = [
             "rustix",
             "serde",
             "sha2",
+            "sha3",
             "subtle",
             "thiserror",
             "tokio",

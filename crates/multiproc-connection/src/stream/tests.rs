@@ -2,10 +2,7 @@
 
 use std::{
     io::{Read, Write},
-    os::{
-        fd::OwnedFd,
-        unix::net::UnixStream,
-    },
+    os::{fd::OwnedFd, unix::net::UnixStream},
     time::Duration,
 };
 

@@ -38,6 +38,7 @@ fn connection_travels_over_a_connection_of_its_own_type() {
     assert_eq!(nested.unwrap()[0].1.recv().unwrap(), 3);
 }
 
+// parity: handles.connection-direction-kept
 #[test]
 fn halves_keep_their_direction() {
     let (a, b) = pipe::<(Receiver<String>, Sender<String>), ()>().unwrap();

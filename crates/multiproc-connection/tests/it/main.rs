@@ -1,4 +1,4 @@
-//! Pipes: values, bytes, handles, ends, and many at once.
+//! Pipes, listeners and clients: values, bytes, handles, ends, and many at once.
 #![expect(clippy::unwrap_used, reason = "a helper may fail the test that calls it")]
 
 mod values;
@@ -7,3 +7,8 @@ mod waiting;
 mod ends;
 mod handles;
 mod sharing;
+mod streams;
+mod listening;
+mod authenticating;
+mod garbage;
+mod python;

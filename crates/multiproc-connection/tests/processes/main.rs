@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-use multiproc_connection::{TryRecvError, pipe};
+use multiproc_connection::{Connection, RecvError, TryRecvError, pipe, wait};
 
 #[test]
 fn killed_peer_ends_the_pipe() {
@@ -33,5 +33,37 @@ fn program_does_not_inherit_an_end_that_it_is_not_given() {
     drop(theirs);
     assert!(ours.recv().unwrap_err().is_closed());
     child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+// parity: wait.sentinel-wakes
+#[test]
+fn wait_returns_just_the_sentinel_of_a_process_that_ends() {
+    let (a, b) = pipe::<u8, u8>().unwrap();
+    let mut child = Command::new("sleep").arg("1000").stdin(Stdio::null()).spawn().unwrap();
+    let pid = rustix::process::Pid::from_child(&child);
+    let sentinel = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).unwrap();
+    let waiting = thread::spawn(move || wait(&[&a, &sentinel, &b], None).unwrap());
+    child.kill().unwrap();
+    assert_eq!(waiting.join().unwrap(), [1]);
+    child.wait().unwrap();
+}
+
+// parity: connection.killed-writer
+#[test]
+fn process_killed_within_a_message_leaves_no_short_one() {
+    let (peer, ours) = std::os::unix::net::UnixStream::pair().unwrap();
+    // A header of ten bytes, then two; and it stays to be killed.
+    let mut child = Command::new("sh")
+        .args(["-c", r"printf '\0\0\0\012ab'; exec sleep 1000"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::from(OwnedFd::from(peer)))
+        .spawn()
+        .unwrap();
+    let ours = Connection::<(), ()>::from(OwnedFd::from(ours));
+    assert!(ours.poll(None).unwrap());
+    child.kill().unwrap();
+    let err = ours.recv_bytes().unwrap_err();
+    assert!(matches!(err, RecvError::Truncated), "{err:?}");
     child.wait().unwrap();
 }

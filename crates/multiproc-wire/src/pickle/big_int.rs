@@ -97,9 +97,9 @@ impl BigInt {
             bytes.push(0xff);
             negate(&mut bytes);
         }
-        let words = bytes.chunks(4).map(|chunk| {
-            chunk.iter().rev().fold(0, |word, byte| word << 8 | u32::from(*byte))
-        });
+        let words = bytes
+            .chunks(4)
+            .map(|chunk| chunk.iter().rev().fold(0, |word, byte| word << 8 | u32::from(*byte)));
         words.collect()
     }
 }

@@ -92,6 +92,7 @@ pub(super) fn modern<'a>(module: &'a str, name: &'a str, protocol: u8) -> (&'a s
         ("__builtin__" | "exceptions", name) if protocol < 3 => ("builtins", name),
         ("Queue", name) if protocol < 3 => ("queue", name),
         ("copy_reg", name) if protocol < 3 => ("copyreg", name),
+        ("multiprocessing", name) if protocol < 3 => ("multiprocessing.context", name),
         names => names,
     };
     match (module, name) {

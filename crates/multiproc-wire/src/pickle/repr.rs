@@ -16,10 +16,11 @@ impl Display for Object {
             Self::Float(value) => float(*value, f),
             Self::Str(text) => str_literal(text.chars().map(Ok), f),
             Self::Surrogates(bytes) => str_literal(Chars(bytes), f),
-            Self::Bytes(bytes) => bytes_literal(bytes, f),
+            Self::Bytes(bytes) => bytes_literal(bytes, false, f),
             Self::ByteArray(bytes) => {
                 f.write_str("bytearray(")?;
-                bytes_literal(bytes, f)?;
+                // Here Python escapes every single quote, whether it need be or not.
+                bytes_literal(bytes, true, f)?;
                 f.write_str(")")
             }
             Self::List(items) => joined("[", items, "]", f),
@@ -142,11 +143,12 @@ fn float(value: f64, f: &mut Formatter<'_>) -> fmt::Result {
     }
 }
 
-fn bytes_literal(bytes: &[u8], f: &mut Formatter<'_>) -> fmt::Result {
+fn bytes_literal(bytes: &[u8], escape: bool, f: &mut Formatter<'_>) -> fmt::Result {
     let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') { '"' } else { '\'' };
     write!(f, "b{quote}")?;
     for byte in bytes {
         match byte {
+            b'\'' if escape => f.write_str("\\'")?,
             b' '..=b'~' => ascii(char::from(*byte), quote, f)?,
             b'\t' | b'\n' | b'\r' => control(*byte, f)?,
             _ => write!(f, "\\x{byte:02x}")?,

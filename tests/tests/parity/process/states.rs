@@ -146,7 +146,7 @@ fn inherited_handle_is_of_unknown_state() -> TestResult {
 }
 
 fn start_twice(method: String) -> Result<(), Failure> {
-    let mut process = context_named(&method).process().daemon(true).new(|| std::process::id(), ());
+    let mut process = context_named(&method).process().daemon(true).new(std::process::id, ());
     process.start()?;
     let pid = process.pid();
 

@@ -46,85 +46,76 @@ impl<'n, 'a> Builder<'n, 'a> {
     }
 
     /// Makes the object of a node, with so many levels below it.
+    ///
+    /// What is deep goes through here at every level, so this takes as little of the stack as it
+    /// can, and all that needs more is a function of its own.
     fn object(&mut self, index: u32, depth: usize) -> Result<Object> {
-        Ok(match &self.nodes[index as usize].value {
-            Value::None => Object::None,
+        let nodes = self.nodes;
+        match &nodes[index as usize].value {
+            Value::List(items) => self.sequence(index, items, depth).map(Object::List),
+            Value::Tuple(items) => self.sequence(index, items, depth).map(Object::Tuple),
+            Value::Dict(items) => self.mapping(index, items, depth).map(Object::Dict),
+            Value::Set(items) => self.set(index, items, depth).map(Object::Set),
+            Value::FrozenSet(items) => self.set(index, items, depth).map(Object::FrozenSet),
+            Value::Call(call) => self.call(index, call, depth),
+            value => self.leaf(index, value),
+        }
+    }
+
+    #[inline(never)]
+    fn leaf(&mut self, index: u32, value: &Value<'a>) -> Result<Object> {
+        let bytes = match value {
+            Value::BigInt(bytes) | Value::Bytes(bytes) | Value::ByteArray(bytes) => bytes.len(),
+            Value::ParsedBigInt(value) => value.as_le_bytes().len(),
+            Value::Str(text) => text.len(),
+            Value::ParsedStr(text) => text.len(),
+            Value::Surrogates(bytes) => bytes.len(),
+            _ => 0,
+        };
+        self.text(index, bytes)?;
+        Ok(match value {
             Value::Bool(value) => Object::Bool(*value),
             Value::Int(value) => Object::Int(*value),
-            Value::BigInt(bytes) => {
-                self.text(index, bytes.len())?;
-                Object::BigInt(BigInt::from_le_bytes(bytes))
-            }
-            Value::ParsedBigInt(value) => {
-                self.text(index, value.as_le_bytes().len())?;
-                Object::BigInt(BigInt::clone(value))
-            }
+            Value::BigInt(bytes) => Object::BigInt(BigInt::from_le_bytes(bytes)),
+            Value::ParsedBigInt(value) => Object::BigInt(BigInt::clone(value)),
             Value::Float(value) => Object::Float(*value),
-            Value::Str(text) => {
-                self.text(index, text.len())?;
-                Object::Str((*text).to_owned())
-            }
-            Value::ParsedStr(text) => {
-                self.text(index, text.len())?;
-                Object::Str(text.clone().into())
-            }
-            Value::Surrogates(bytes) => {
-                self.text(index, bytes.len())?;
-                Object::Surrogates(bytes.to_vec())
-            }
-            Value::Bytes(bytes) => {
-                self.text(index, bytes.len())?;
-                Object::Bytes(bytes.to_vec())
-            }
-            Value::ByteArray(bytes) => {
-                self.text(index, bytes.len())?;
-                Object::ByteArray(bytes.to_vec())
-            }
+            Value::Str(text) => Object::Str((*text).to_owned()),
+            Value::ParsedStr(text) => Object::Str(text.clone().into()),
+            Value::Surrogates(bytes) => Object::Surrogates(bytes.to_vec()),
+            Value::Bytes(bytes) => Object::Bytes(bytes.to_vec()),
+            Value::ByteArray(bytes) => Object::ByteArray(bytes.to_vec()),
             Value::Global(name) => self.name(index, **name)?,
-            _ => return self.container(index, depth),
+            // Containers never come here.
+            _ => Object::None,
         })
     }
 
-    // Apart from the above, because what is deep goes through here and nothing else needs its place
-    // on the stack.
-    #[inline(never)]
-    fn container(&mut self, index: u32, depth: usize) -> Result<Object> {
-        let nodes = self.nodes;
-        match &nodes[index as usize].value {
-            Value::List(items) => {
-                let depth = self.enter(index, depth)?;
-                let items = self.objects(index, items, depth)?;
-                self.leave(index);
-                Ok(Object::List(items))
-            }
-            Value::Tuple(items) => {
-                let depth = self.enter(index, depth)?;
-                let items = self.objects(index, items, depth)?;
-                self.leave(index);
-                Ok(Object::Tuple(items))
-            }
-            Value::Dict(items) => {
-                let depth = self.enter(index, depth)?;
-                let pairs = self.pairs(index, items, depth)?;
-                self.leave(index);
-                Ok(Object::Dict(pairs))
-            }
-            Value::Set(items) => {
-                let depth = self.enter(index, depth)?;
-                let items = self.members(index, items, depth)?;
-                self.leave(index);
-                Ok(Object::Set(items))
-            }
-            Value::FrozenSet(items) => {
-                let depth = self.enter(index, depth)?;
-                let items = self.members(index, items, depth)?;
-                self.leave(index);
-                Ok(Object::FrozenSet(items))
-            }
-            Value::Call(call) => self.call(index, call, depth),
-            // Everything else is a leaf.
-            _ => self.object(index, depth),
+    fn sequence(&mut self, index: u32, items: &[u32], depth: usize) -> Result<Vec<Object>> {
+        let depth = self.enter(index, depth)?;
+        let objects = self.objects(index, items, depth);
+        self.leave(index);
+        objects
+    }
+
+    fn mapping(
+        &mut self,
+        index: u32,
+        items: &[u32],
+        depth: usize,
+    ) -> Result<Vec<(Object, Object)>> {
+        let depth = self.enter(index, depth)?;
+        let pairs = self.pairs(index, items, depth);
+        self.leave(index);
+        pairs
+    }
+
+    /// Makes the objects of a set's nodes.
+    pub(super) fn set(&mut self, index: u32, items: &[u32], depth: usize) -> Result<Vec<Object>> {
+        let objects = self.sequence(index, items, depth)?;
+        for (item, object) in items.iter().zip(&objects) {
+            self.check_hashable(*item, object)?;
         }
+        Ok(objects)
     }
 
     /// Goes one level down into a container.
@@ -156,20 +147,6 @@ impl<'n, 'a> Builder<'n, 'a> {
         let mut objects = Vec::with_capacity(items.len());
         for item in items {
             objects.push(self.object(*item, depth)?);
-        }
-        Ok(objects)
-    }
-
-    /// Makes the objects of a set's nodes.
-    pub(super) fn members(
-        &mut self,
-        owner: u32,
-        items: &[u32],
-        depth: usize,
-    ) -> Result<Vec<Object>> {
-        let objects = self.objects(owner, items, depth)?;
-        for (item, object) in items.iter().zip(&objects) {
-            self.check_hashable(*item, object)?;
         }
         Ok(objects)
     }

@@ -6,48 +6,74 @@ use super::{
     node::{Call, Name, Value},
 };
 use crate::pickle::{
-    Exception, Globals, Instance, Made, Object, PickleErrorKind,
+    Exception, Globals, Instance, Object, PickleError, PickleErrorKind,
     globals::{Known, known},
 };
 
-impl<'a> Builder<'_, 'a> {
+/// What a call stands for.
+enum Meaning<'n> {
+    Exception,
+    Instance,
+    Set(&'n [u32]),
+    FrozenSet(&'n [u32]),
+    Bytes,
+    ByteArray,
+    Refused,
+}
+
+impl<'n, 'a> Builder<'n, 'a> {
     pub(super) fn call(&mut self, index: u32, call: &Call, depth: usize) -> Result<Object> {
-        let name = self.class(call);
+        match self.meaning(call) {
+            Meaning::Exception => self.exception(index, call, depth),
+            Meaning::Instance => self.instance(index, call, depth),
+            Meaning::Set(items) => self.set(index, items, depth).map(Object::Set),
+            Meaning::FrozenSet(items) => self.set(index, items, depth).map(Object::FrozenSet),
+            Meaning::Bytes => self.bytes_of_call(index, call).map(Object::Bytes),
+            Meaning::ByteArray => self.bytes_of_array(index, call).map(Object::ByteArray),
+            Meaning::Refused => Err(self.refused(index, call)),
+        }
+    }
+
+    fn meaning(&self, call: &Call) -> Meaning<'n> {
+        let Name { module, name } = self.class(call);
         let args = self.args(call);
-        let content = call.items.is_empty() && call.pairs.is_empty() && call.kwargs.is_none();
-        let bare = content && call.state.is_none();
-        let known = known(name.module, name.name);
-        match known {
-            Some(Known::Exception) if content => return self.exception(index, call, depth),
-            Some(Known::Set | Known::FrozenSet) if bare => {
+        let (empty, bare) = (is_empty(call), is_bare(call));
+        match known(module, name) {
+            Some(Known::Exception) if empty => return Meaning::Exception,
+            Some(Known::Class) => return Meaning::Instance,
+            Some(Known::Type) if bare && args.len() == 1 => return Meaning::Instance,
+            Some(Known::Set) if bare => {
                 if let Some(items) = self.elements(args) {
-                    let depth = self.enter(index, depth)?;
-                    let items = self.members(index, items, depth)?;
-                    self.leave(index);
-                    let set = known == Some(Known::Set);
-                    return Ok(if set { Object::Set(items) } else { Object::FrozenSet(items) });
+                    return Meaning::Set(items);
                 }
             }
-            Some(Known::Bytes | Known::Encode) if bare => {
-                if let Some(bytes) = self.bytes_of_call(index, call)? {
-                    return Ok(Object::Bytes(bytes));
+            Some(Known::FrozenSet) if bare => {
+                if let Some(items) = self.elements(args) {
+                    return Meaning::FrozenSet(items);
                 }
             }
-            Some(Known::ByteArray) if bare => {
-                if let Some(bytes) = self.bytes_of_array(index, args)? {
-                    return Ok(Object::ByteArray(bytes));
-                }
-            }
-            Some(Known::Type) if bare && args.len() == 1 => {
-                return self.instance(index, call, depth);
-            }
-            Some(Known::Class) => return self.instance(index, call, depth),
+            Some(Known::Bytes | Known::Encode) if self.is_bytes(call) => return Meaning::Bytes,
+            Some(Known::ByteArray) if bare => match args {
+                [] => return Meaning::ByteArray,
+                [bytes] => match &self.nodes[*bytes as usize].value {
+                    Value::Bytes(_) => return Meaning::ByteArray,
+                    Value::Call(call) if self.is_bytes(call) => return Meaning::ByteArray,
+                    _ => {}
+                },
+                [text, codec] if self.is_latin_1(*text, *codec) => return Meaning::ByteArray,
+                _ => {}
+            },
             _ => {}
         }
         match self.globals {
-            Globals::Any => self.instance(index, call, depth),
-            Globals::Known => Err(self.global_fault(index, name, "called like this")),
+            Globals::Any => Meaning::Instance,
+            Globals::Known => Meaning::Refused,
         }
+    }
+
+    #[cold]
+    fn refused(&self, index: u32, call: &Call) -> PickleError {
+        self.global_fault(index, self.class(call), "called like this")
     }
 
     /// Returns the name of what is called.
@@ -57,9 +83,7 @@ impl<'a> Builder<'_, 'a> {
             _ => unreachable!("the machine calls globals only"),
         }
     }
-}
 
-impl<'n> Builder<'n, '_> {
     fn args(&self, call: &Call) -> &'n [u32] {
         match &self.nodes[call.args as usize].value {
             Value::Tuple(items) => items,
@@ -80,52 +104,58 @@ impl<'n> Builder<'n, '_> {
         }
     }
 
-    /// Returns what `bytes()` and `_codecs.encode(text, 'latin1')` return.
-    fn bytes_of_call(&mut self, index: u32, call: &Call) -> Result<Option<Vec<u8>>> {
+    /// Returns whether this is `bytes()` or `_codecs.encode(text, 'latin1')`.
+    fn is_bytes(&self, call: &Call) -> bool {
+        let Name { module, name } = self.class(call);
+        match (known(module, name), self.args(call)) {
+            (Some(Known::Bytes), []) => is_bare(call),
+            (Some(Known::Encode), [text, codec]) => is_bare(call) && self.is_latin_1(*text, *codec),
+            _ => false,
+        }
+    }
+
+    fn is_latin_1(&self, text: u32, codec: u32) -> bool {
+        let codec = self.str(codec);
+        self.str(text).is_some() && (codec == Some("latin1") || codec == Some("latin-1"))
+    }
+
+    fn str(&self, index: u32) -> Option<&'n str> {
+        match &self.nodes[index as usize].value {
+            Value::Str(text) => Some(text),
+            Value::ParsedStr(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Returns the bytes that a call makes of its arguments.
+    fn bytes_of_call(&mut self, index: u32, call: &Call) -> Result<Vec<u8>> {
         match self.args(call) {
-            [] if self.class(call).name == "bytes" => Ok(Some(vec![])),
-            [text, codec] if self.class(call).name == "encode" => self.latin_1(index, *text, *codec),
-            _ => Ok(None),
+            [text, ..] => self.latin_1(index, *text),
+            [] => Ok(vec![]),
         }
     }
 
-    /// Returns what `bytearray` makes of its arguments.
-    fn bytes_of_array(&mut self, index: u32, args: &[u32]) -> Result<Option<Vec<u8>>> {
-        match args {
-            [] => Ok(Some(vec![])),
-            [bytes] => match &self.nodes[*bytes as usize].value {
-                Value::Bytes(bytes) => {
-                    self.text(index, bytes.len())?;
-                    Ok(Some(bytes.to_vec()))
-                }
-                // No way down: the call's own arguments are texts.
-                Value::Call(call) => self.bytes_of_call(index, call),
-                _ => Ok(None),
-            },
-            [text, codec] => self.latin_1(index, *text, *codec),
-            _ => Ok(None),
+    /// Returns the bytes that `bytearray` makes of its arguments.
+    fn bytes_of_array(&mut self, index: u32, call: &Call) -> Result<Vec<u8>> {
+        let args = self.args(call);
+        match args.first().map(|first| &self.nodes[*first as usize].value) {
+            None => Ok(vec![]),
+            Some(Value::Bytes(bytes)) => {
+                self.text(index, bytes.len())?;
+                Ok(bytes.to_vec())
+            }
+            // No way down: the arguments of this one are texts.
+            Some(Value::Call(call)) => self.bytes_of_call(index, call),
+            Some(_) => self.latin_1(index, args[0]),
         }
     }
 
-    fn latin_1(&mut self, index: u32, text: u32, codec: u32) -> Result<Option<Vec<u8>>> {
-        let text = match &self.nodes[text as usize].value {
-            Value::Str(text) => *text,
-            Value::ParsedStr(text) => text,
-            _ => return Ok(None),
-        };
-        let codec = match &self.nodes[codec as usize].value {
-            Value::Str(codec) => *codec,
-            _ => return Ok(None),
-        };
-        if codec != "latin1" && codec != "latin-1" {
-            return Ok(None);
-        }
+    /// Returns the bytes that a text's characters stand for.
+    fn latin_1(&mut self, index: u32, text: u32) -> Result<Vec<u8>> {
+        let text = self.str(text).unwrap_or_default();
         self.text(index, text.len())?;
         let bytes: Option<Vec<u8>> = text.chars().map(|char| u8::try_from(char).ok()).collect();
-        match bytes {
-            Some(bytes) => Ok(Some(bytes)),
-            None => Err(self.fault(index, PickleErrorKind::Invalid { what: "latin-1" })),
-        }
+        bytes.ok_or_else(|| self.fault(index, PickleErrorKind::Invalid { what: "latin-1" }))
     }
 
     #[inline(never)]
@@ -149,20 +179,32 @@ impl<'n> Builder<'n, '_> {
     #[inline(never)]
     fn instance(&mut self, index: u32, call: &Call, depth: usize) -> Result<Object> {
         let depth = self.enter(index, depth)?;
+        // Filled in place, for less of the stack.
         let class = self.global(index, self.class(call))?;
-        let args = self.objects(index, self.args(call), depth)?;
-        let kwargs = match call.kwargs.map(|kwargs| &self.nodes[kwargs as usize].value) {
-            Some(Value::Dict(items)) => self.pairs(index, items, depth)?,
-            _ => vec![],
-        };
-        let items = self.objects(index, &call.items, depth)?;
-        let pairs = self.pairs(index, &call.pairs, depth)?;
-        let state = match call.state {
-            Some(state) => self.objects(index, &[state], depth)?.pop(),
-            None => None,
-        };
+        let mut instance = Box::new(Instance::new(class, []));
+        instance.made = call.made;
+        instance.args = self.objects(index, self.args(call), depth)?;
+        if let Some(Value::Dict(kwargs)) =
+            call.kwargs.map(|kwargs| &self.nodes[kwargs as usize].value)
+        {
+            instance.kwargs = self.pairs(index, kwargs, depth)?;
+        }
+        instance.items = self.objects(index, &call.items, depth)?;
+        instance.pairs = self.pairs(index, &call.pairs, depth)?;
+        if let Some(state) = call.state {
+            instance.state = self.objects(index, &[state], depth)?.pop();
+        }
         self.leave(index);
-        let made: Made = call.made;
-        Ok(Instance { class, made, args, kwargs, items, pairs, state }.into())
+        Ok(Object::Instance(instance))
     }
+}
+
+/// Returns whether nothing is put into the new value, its state aside.
+fn is_empty(call: &Call) -> bool {
+    call.items.is_empty() && call.pairs.is_empty() && call.kwargs.is_none()
+}
+
+/// Returns whether the call has arguments only.
+fn is_bare(call: &Call) -> bool {
+    is_empty(call) && call.state.is_none()
 }

@@ -124,7 +124,9 @@ impl<'a> Machine<'a> {
             }
 
             op::EMPTY_TUPLE => self.push(Value::Tuple([].into()))?,
-            op::TUPLE1 | op::TUPLE2 | op::TUPLE3 => self.tuple(usize::from(opcode - op::TUPLE1) + 1)?,
+            op::TUPLE1 | op::TUPLE2 | op::TUPLE3 => {
+                self.tuple(usize::from(opcode - op::TUPLE1) + 1)?
+            }
             op::TUPLE => {
                 let items = self.pop_to_mark()?;
                 self.push(Value::Tuple(items.into()))?;

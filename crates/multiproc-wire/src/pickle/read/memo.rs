@@ -13,13 +13,14 @@ pub(super) struct Memo {
 
 impl Memo {
     pub(super) fn put(&mut self, index: u32, node: u32) {
-        match self.dense.get_mut(index as usize) {
-            Some(place) => *place = node,
-            None if index as usize == self.dense.len() => {
-                self.sparse.remove(&index);
-                self.dense.push(node);
-            }
-            None => drop(self.sparse.insert(index, node)),
+        let place = index as usize;
+        if let Some(place) = self.dense.get_mut(place) {
+            *place = node;
+        } else if place == self.dense.len() {
+            self.sparse.remove(&index);
+            self.dense.push(node);
+        } else {
+            self.sparse.insert(index, node);
         }
     }
 
@@ -49,7 +50,10 @@ mod tests {
         memo.put(1, 11);
         memo.put(2, 22);
         memo.memoize(14);
-        assert_eq!([0, 1, 2, 3, 4].map(|i| memo.get(i)), [Some(10), Some(11), Some(22), None, Some(14)]);
+        assert_eq!(
+            [0, 1, 2, 3, 4].map(|i| memo.get(i)),
+            [Some(10), Some(11), Some(22), None, Some(14)]
+        );
         assert_eq!(memo.get(u32::MAX), Some(13));
     }
 }

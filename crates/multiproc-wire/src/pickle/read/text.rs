@@ -1,10 +1,6 @@
 //! Texts, and the numbers that the oldest protocols write as text.
 
-use super::{
-    Result,
-    node::Value,
-    source::Source,
-};
+use super::{Result, node::Value, source::Source};
 use crate::pickle::{opcode as op, surrogates};
 
 impl<'a> Source<'a> {

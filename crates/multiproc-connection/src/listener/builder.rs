@@ -1,0 +1,202 @@
+//! Describing a listener.
+
+use std::{
+    io,
+    net::Ipv4Addr,
+    os::fd::{AsFd, OwnedFd},
+    sync::Mutex,
+    time::Duration,
+};
+
+use multiproc_image::family::AuthKey;
+use rustix::{
+    event::epoll::{self, CreateFlags, EventData, EventFlags},
+    net::getsockname,
+};
+
+use super::{
+    Listener,
+    place::{self, Place},
+    reception::Reception,
+};
+use crate::{
+    Address, AddressError, Auth, BindError, Digest, Family, bounds,
+    endpoint::{Endpoint, address_of},
+    turn::Turn,
+};
+
+/// How long a client has for its handshake unless said.
+const HANDSHAKE: Duration = Duration::from_secs(20);
+/// How many clients may be within their handshake at once, unless said.
+const PENDING: usize = 128;
+
+/// How to listen. Made by [`Listener::builder`].
+#[derive(Clone, Debug)]
+#[must_use = "nothing listens before `bind`"]
+pub struct ListenerBuilder {
+    address: Option<Result<Address, AddressError>>,
+    family: Family,
+    backlog: u32,
+    key: Option<AuthKey>,
+    digest: Digest,
+    md5: bool,
+    limit: u64,
+    handshake: Duration,
+    pending: usize,
+}
+
+impl ListenerBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            address: None,
+            family: Family::default(),
+            backlog: 1,
+            key: None,
+            digest: Digest::Sha256,
+            md5: false,
+            limit: bounds::DEFAULT,
+            handshake: HANDSHAKE,
+            pending: PENDING,
+        }
+    }
+
+    /// Listens at this address. One that is none is an error of [`bind`](Self::bind).
+    pub fn address(mut self, address: impl TryInto<Address, Error: Into<AddressError>>) -> Self {
+        self.address = Some(address.try_into().map_err(Into::into));
+        self
+    }
+
+    /// Chooses the family where no address is given, [`Family::Unix`] unless said.
+    ///
+    /// A Unix socket then gets a path in a private folder; TCP a free port of 127.0.0.1.
+    pub fn family(mut self, family: Family) -> Self {
+        self.family = family;
+        self
+    }
+
+    /// Sets how many clients may wait in the system's queue, 1 unless said, as in Python.
+    pub fn backlog(mut self, backlog: u32) -> Self {
+        self.backlog = backlog;
+        self
+    }
+
+    /// Has both ends prove that they know this key. Without one nobody proves anything.
+    pub fn authkey(mut self, key: impl Into<AuthKey>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
+    /// Asks clients to prove the key by this digest, SHA-256 unless said.
+    pub fn digest(mut self, digest: Digest) -> Self {
+        self.digest = digest;
+        self
+    }
+
+    /// Lets clients use MD5, as CPython 3.11 and before does: it knows nothing else.
+    pub fn allow_md5(mut self) -> Self {
+        self.md5 = true;
+        self
+    }
+
+    /// Sets the longest message that accepted connections take, 1 GiB unless said.
+    ///
+    /// See [`Connection::max_message`](crate::Connection::max_message).
+    pub fn max_message(mut self, bytes: u64) -> Self {
+        self.limit = bytes;
+        self
+    }
+
+    /// Sets how long a client has for its handshake, 20 seconds unless said.
+    ///
+    /// Time in which nobody accepts does not count.
+    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.handshake = timeout;
+        self
+    }
+
+    /// Sets how many clients may be within their handshake at once, 128 unless said.
+    ///
+    /// One more, and the one that has been at it the longest is turned away.
+    pub fn max_handshakes(mut self, most: usize) -> Self {
+        self.pending = most.max(1);
+        self
+    }
+
+    /// Starts to listen.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`BindError`] when the address is none, is in use (also by a path that a killed
+    /// listener left behind), or the system refuses.
+    pub fn bind(self) -> Result<Listener, BindError> {
+        let (socket, asked, place) = match self.address {
+            Some(address) => {
+                let address = address?;
+                let failed = |err| BindError::Io { address: address.clone(), source: err };
+                let socket = bind(&address, self.backlog).map_err(failed)?;
+                let place = Place::of(&address).map_err(failed)?;
+                (socket, address, place)
+            }
+            None if self.family == Family::Inet => {
+                let address = Address::Tcp((Ipv4Addr::LOCALHOST, 0).into());
+                let failed = |err| BindError::Io { address: address.clone(), source: err };
+                (bind(&address, self.backlog).map_err(failed)?, address, None)
+            }
+            None => bind_privately(self.backlog)?,
+        };
+        let failed = |err| BindError::Io { address: asked.clone(), source: err };
+        let face = face(&socket).map_err(failed)?;
+        let address = match &asked {
+            // As it was said, not as the system cut it.
+            Address::Path(_) | Address::Abstract(_) => asked,
+            _ => address_of(getsockname(&socket).map_err(|errno| failed(errno.into()))?),
+        };
+        let auth = self.key.map(|key| Auth::new(key).digest(self.digest));
+        let auth = auth.map(|auth| if self.md5 { auth.allow_md5() } else { auth });
+        Ok(Listener {
+            socket,
+            face,
+            address,
+            auth,
+            limit: self.limit,
+            reception: Turn::new(Reception::new(self.handshake, self.pending)),
+            last_accepted: Mutex::new(None),
+            place,
+            owner: std::process::id(),
+        })
+    }
+}
+
+fn bind(address: &Address, backlog: u32) -> io::Result<OwnedFd> {
+    let mut last = io::Error::from(io::ErrorKind::NotFound);
+    for endpoint in Endpoint::resolve(address)? {
+        match endpoint.listen(backlog) {
+            Ok(socket) => return Ok(socket),
+            Err(err) => last = err,
+        }
+    }
+    Err(last)
+}
+
+/// Listens at a path of its own, in a folder that nobody else may enter.
+fn bind_privately(backlog: u32) -> Result<(OwnedFd, Address, Option<Place>), BindError> {
+    let (path, folder) = place::private_path().map_err(BindError::Folder)?;
+    let address = Address::Path(path);
+    let socket = bind(&address, backlog);
+    let place = socket.and_then(|socket| Ok((socket, Place::of(&address)?)));
+    match place {
+        Ok((socket, place)) => Ok((socket, address, place.map(|place| place.within(folder)))),
+        Err(err) => {
+            // It is empty, and ours.
+            let _ = std::fs::remove_dir(folder);
+            Err(BindError::Io { address, source: err })
+        }
+    }
+}
+
+/// Makes the descriptor that tells `wait` of everything that concerns the listener.
+fn face(socket: &OwnedFd) -> io::Result<OwnedFd> {
+    let face = epoll::create(CreateFlags::CLOEXEC)?;
+    epoll::add(face.as_fd(), socket, EventData::new_u64(0), EventFlags::IN)?;
+    Ok(face)
+}

@@ -1,0 +1,216 @@
+//! Those who have connected and are still to prove who they are.
+//!
+//! One thread at a time is in here. It polls the listening socket and all guests at once, so the
+//! slowest guest costs the others nothing.
+
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd},
+    time::{Duration, Instant},
+};
+
+use multiproc_sys::poll;
+use rustix::{
+    event::epoll::{self, EventData, EventFlags},
+    io::Errno,
+    net::{SocketFlags, acceptfrom_with},
+};
+
+use crate::{
+    AcceptError, Address, Auth, AuthenticationError, TryAcceptError, TryRecvError,
+    auth::{Dialogue, LONGEST},
+    endpoint::{address_of, hurry},
+    patience::Patience,
+    socket::Socket,
+};
+
+/// Somebody who has connected.
+pub(super) struct Guest {
+    pub(super) socket: Socket,
+    pub(super) peer: Address,
+}
+
+/// Somebody who has connected and is within the handshake.
+struct Pending {
+    guest: Guest,
+    dialogue: Dialogue,
+    deadline: Option<Instant>,
+}
+
+/// All who are within the handshake, the oldest first.
+pub(super) struct Reception {
+    pending: Vec<Pending>,
+    timeout: Duration,
+    most: usize,
+    /// When somebody was in here last: what passes without us is not the guests' time.
+    left: Instant,
+    process: u32,
+}
+
+impl Reception {
+    pub(super) fn new(timeout: Duration, most: usize) -> Self {
+        let process = std::process::id();
+        Self { pending: Vec::new(), timeout, most, left: Instant::now(), process }
+    }
+
+    /// Works on all handshakes until one is over or patience ends.
+    pub(super) fn accept(
+        &mut self,
+        listener: BorrowedFd<'_>,
+        face: Option<BorrowedFd<'_>>,
+        auth: Option<&Auth>,
+        patience: Patience,
+    ) -> Result<Guest, TryAcceptError> {
+        self.enter();
+        let result = self.serve(listener, face, auth, patience);
+        self.left = Instant::now();
+        result
+    }
+
+    fn enter(&mut self) {
+        if self.process != std::process::id() {
+            // Forked: these are the parent's guests.
+            self.pending.clear();
+            self.process = std::process::id();
+        }
+        let away = self.left.elapsed();
+        for pending in &mut self.pending {
+            pending.deadline = pending.deadline.and_then(|deadline| deadline.checked_add(away));
+        }
+    }
+
+    fn serve(
+        &mut self,
+        listener: BorrowedFd<'_>,
+        face: Option<BorrowedFd<'_>>,
+        auth: Option<&Auth>,
+        patience: Patience,
+    ) -> Result<Guest, TryAcceptError> {
+        loop {
+            match next(listener)? {
+                Some(guest) => match auth {
+                    None => return Ok(guest),
+                    Some(auth) => self.welcome(guest, face, auth)?,
+                },
+                None => {
+                    if let Some(guest) = self.step()? {
+                        return Ok(guest);
+                    }
+                    self.expire()?;
+                    if !self.wait(listener, patience)? {
+                        return Err(TryAcceptError::Empty);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Challenges a new guest.
+    fn welcome(
+        &mut self,
+        guest: Guest,
+        face: Option<BorrowedFd<'_>>,
+        auth: &Auth,
+    ) -> Result<(), AcceptError> {
+        let (dialogue, opening) = Dialogue::listener(auth.clone())?;
+        guest.socket.try_send_bytes(&opening).map_err(AuthenticationError::from)?;
+        if let Some(face) = face {
+            // Closing the guest's socket takes it out again.
+            let data = EventData::new_u64(0);
+            epoll::add(face, &guest.socket, data, EventFlags::IN).map_err(io::Error::from)?;
+        }
+        let deadline = poll::deadline_after(self.timeout);
+        let turned_away = (self.most <= self.pending.len()).then(|| self.pending.remove(0));
+        self.pending.push(Pending { guest, dialogue, deadline });
+        match turned_away {
+            None => Ok(()),
+            Some(_) => Err(AuthenticationError::TimedOut.into()),
+        }
+    }
+
+    /// Goes on with every handshake, until one is over.
+    fn step(&mut self) -> Result<Option<Guest>, AcceptError> {
+        let mut index = 0;
+        while let Some(pending) = self.pending.get_mut(index) {
+            match pending.step() {
+                Ok(false) => index += 1,
+                Ok(true) => return Ok(Some(self.pending.remove(index).guest)),
+                Err(err) => {
+                    self.pending.remove(index);
+                    return Err(err.into());
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn expire(&mut self) -> Result<(), AcceptError> {
+        let now = Instant::now();
+        let late = |pending: &Pending| pending.deadline.is_some_and(|deadline| deadline <= now);
+        match self.pending.iter().position(late) {
+            None => Ok(()),
+            Some(index) => {
+                self.pending.remove(index);
+                Err(AuthenticationError::TimedOut.into())
+            }
+        }
+    }
+
+    /// Waits until somebody does something or is too late; false if patience ends first.
+    fn wait(&self, listener: BorrowedFd<'_>, patience: Patience) -> Result<bool, AcceptError> {
+        if let Patience::None = patience {
+            return Ok(false);
+        }
+        let mut fds = vec![listener];
+        fds.extend(self.pending.iter().map(|pending| pending.guest.socket.as_fd()));
+        let ours = patience.deadline();
+        let first = self.pending.iter().filter_map(|pending| pending.deadline).min();
+        let until = [ours, first].into_iter().flatten().min();
+        let ready = poll::wait_many(&fds, until).map_err(AcceptError::Io)?;
+        Ok(!ready.is_empty() || ours.is_none_or(|ours| Instant::now() < ours))
+    }
+}
+
+impl Pending {
+    /// Takes what has come; true says that the handshake is over.
+    fn step(&mut self) -> Result<bool, AuthenticationError> {
+        loop {
+            let message = match self.guest.socket.recv_from_stranger(LONGEST, Patience::None) {
+                Ok(message) => message,
+                Err(TryRecvError::Empty) => return Ok(false),
+                Err(TryRecvError::Recv(err)) => return Err(err.into()),
+            };
+            let step = self.dialogue.step(&message);
+            if let Some(reply) = step.reply {
+                // To one who reads nothing there is nothing more to say; what has gone wrong
+                // before counts more.
+                let sent = self.guest.socket.try_send_bytes(&reply);
+                if step.result.is_ok() {
+                    sent?;
+                }
+            }
+            if step.result? {
+                return Ok(true);
+            }
+        }
+    }
+}
+
+/// Returns the next who has connected, if there is one.
+fn next(listener: BorrowedFd<'_>) -> Result<Option<Guest>, AcceptError> {
+    loop {
+        match acceptfrom_with(listener, SocketFlags::CLOEXEC) {
+            Ok((socket, peer)) => {
+                let peer = peer.map_or(Address::Unnamed, address_of);
+                if let Address::Tcp(_) = peer {
+                    hurry(&socket);
+                }
+                return Ok(Some(Guest { socket: Socket::stream(socket.into()), peer }));
+            }
+            Err(Errno::AGAIN) => return Ok(None),
+            // Gone again before we came.
+            Err(Errno::INTR | Errno::CONNABORTED | Errno::PROTO) => {}
+            Err(errno) => return Err(AcceptError::Io(errno.into())),
+        }
+    }
+}
