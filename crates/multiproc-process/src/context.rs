@@ -54,8 +54,9 @@ impl Context {
 
     /// Lets a fork happen while threads run that are not the library's own.
     ///
-    /// In the child those threads do not exist, and a lock that one of them held stays locked for ever, those of the
-    /// allocator and of standard output excepted. Say it if the child needs no such lock.
+    /// In the child those threads do not exist, and a lock that one of them held stays locked for ever, except the
+    /// allocator's and those of standard output and error. Say it if the child needs no such lock. One is hidden: std
+    /// prints one backtrace at a time, so a child that panics after a fork in the middle of another thread's panic hangs.
     #[must_use]
     pub fn allow_threads(self) -> Self {
         Self { allow_threads: true, ..self }

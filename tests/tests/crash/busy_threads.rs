@@ -57,7 +57,7 @@ fn start_while_busy(method: String, with: String) -> Result<(), Failure> {
         })
         .collect();
 
-    let number = if method == "fork" { 100 } else { 20 };
+    let number = if method == "fork" { 40 } else { 20 };
     let ctx = context_named(&method);
     for round in 0..number {
         assert_eq!(ctx.start(print_and_return, (7,))?.result()?, 7);

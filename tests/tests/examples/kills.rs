@@ -50,10 +50,13 @@ fn ended(child: &mut Child) -> Result<Option<ExitStatus>, Box<dyn Error>> {
     Ok(child.try_wait()?)
 }
 
-/// The workers of a program.
+/// The workers of a program: its children, and where the fork server has to be their parent, the server's.
 fn workers(program: u32) -> Vec<u32> {
-    let children = procfs::children_of(program);
-    children.into_iter().filter(|child| procfs::comm(*child) != "ForkServer").collect()
+    let is_server = |child: &u32| procfs::comm(*child) == "ForkServer";
+    let (servers, mut workers): (Vec<_>, Vec<_>) =
+        procfs::children_of(program).into_iter().partition(is_server);
+    workers.extend(servers.into_iter().flat_map(procfs::children_of));
+    workers
 }
 
 fn kill(pid: u32) -> bool {

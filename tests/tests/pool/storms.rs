@@ -106,8 +106,11 @@ fn weather(method: String, retries: u32) -> Result<(), Failure> {
 fn kill_workers(kills: &AtomicU32, is_over: &AtomicBool) {
     let mut random = Random::new();
     while !is_over.load(Relaxed) {
-        let mut children = procfs::children_of(std::process::id());
-        children.retain(|child| procfs::comm(*child) != "ForkServer");
+        // Where the fork server has to be the parent of the workers, they are its children.
+        let (servers, mut children): (Vec<_>, Vec<_>) = procfs::children_of(std::process::id())
+            .into_iter()
+            .partition(|child| procfs::comm(*child) == "ForkServer");
+        children.extend(servers.into_iter().flat_map(procfs::children_of));
         // One at a time, so that some live long enough to do something.
         if let Some(child) = children.get(random.below(children.len().max(1) as u64) as usize) {
             random.dither();
