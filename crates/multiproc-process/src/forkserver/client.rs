@@ -35,7 +35,10 @@ pub(crate) fn launch(parcel: &Parcel, notes: &mut Vec<String>) -> Result<Launche
     for _ in 0..ATTEMPTS {
         let requests = match held::FORKSERVER.get() {
             Some(requests) => requests,
-            None => start_server(notes)?,
+            None => match start_server(notes)? {
+                Some(requests) => requests,
+                None => continue,
+            },
         };
         if let Some(launched) = ask(requests, parcel)? {
             return Ok(launched);
@@ -101,7 +104,8 @@ pub fn stop_forkserver() {
     }
 }
 
-fn start_server(notes: &mut Vec<String>) -> Result<BorrowedFd<'static>, StartError> {
+/// Starts a server; none if it has died before it served.
+fn start_server(notes: &mut Vec<String>) -> Result<Option<BorrowedFd<'static>>, StartError> {
     let (ours, theirs) = packet::pair().map_err(StartError::os("make a socket pair"))?;
     let preload = preload::current();
     let message = multiproc_wire::encode(&preload).map_err(|err| StartError::Encode {
@@ -132,19 +136,20 @@ fn start_server(notes: &mut Vec<String>) -> Result<BorrowedFd<'static>, StartErr
             }
             *SERVER.get().lock().unwrap_or_else(PoisonError::into_inner) = Some(server);
             bootstrap::provide(hand_down);
-            return Ok(held::FORKSERVER.keep(ours));
+            return Ok(Some(held::FORKSERVER.keep(ours)));
         }
-        Ok(true) => refusal(&bytes),
+        Ok(true) => Err(refusal(&bytes)),
         Err(err) if err.kind() != io::ErrorKind::ConnectionReset => {
-            StartError::Os { what: "hear from the fork server", source: err }
+            Err(StartError::Os { what: "hear from the fork server", source: err })
         }
         Ok(false) | Err(_) => {
-            StartError::Refused { message: "it has died before it served".into() }
+            notes.push("fork server has died before it served".into());
+            Ok(None)
         }
     };
     drop(ours);
     wait_for(&server);
-    Err(failure)
+    failure
 }
 
 /// Waits for the first word of a new server, or its end: a process that its preload function has left behind may hold a
