@@ -50,8 +50,8 @@ pub(crate) fn launch(parcel: &Parcel, notes: &mut Vec<String>) -> Result<Launche
             reap_some_time(server);
         }
     }
-    let source = io::Error::from(io::ErrorKind::ConnectionAborted);
-    Err(StartError::Os { what: "keep a fork server alive", source })
+    let message = format!("the fork server has died {ATTEMPTS} times in a row");
+    Err(StartError::Refused { message })
 }
 
 /// Forgets the way to the server; returns the server if it is our child.
