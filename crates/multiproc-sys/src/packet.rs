@@ -5,7 +5,7 @@
 //!
 //! What does not fit a packet travels beside it, still as one packet:
 //!
-//! - more than [`INLINE`] bytes go as a sealed file ([`memfd`](crate::memfd)), so sending needs no reader;
+//! - more than [`INLINE`] bytes go as a sealed file ([`memfd`]), so sending needs no reader;
 //! - more than [`DIRECT`] descriptors (the kernel allows 253 in a packet) go through a socket of their own, filled
 //!   beforehand, whose other end rides in the packet.
 //!
