@@ -127,7 +127,8 @@ impl Inner {
         if self.state().exit.is_some() {
             return Ok(true);
         }
-        if !poll::wait_readable(self.sentinel(), Some(Instant::now()))? {
+        // `poll(2)` itself may be refused: with no descriptor allowed any more, even for one. Then only reaping tells.
+        if let Ok(false) = poll::wait_readable(self.sentinel(), Some(Instant::now())) {
             return Ok(false);
         }
         self.settle()
@@ -139,7 +140,7 @@ impl Inner {
             if self.state().exit.is_some() {
                 return Ok(true);
             }
-            if !poll::wait_readable(self.sentinel(), deadline)? {
+            if let Ok(false) = poll::wait_readable(self.sentinel(), deadline) {
                 return Ok(false);
             }
             if self.settle()? {
