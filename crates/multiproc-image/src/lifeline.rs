@@ -21,7 +21,7 @@ use multiproc_sys::{
 };
 
 use crate::{
-    after_fork::{self, ForkLocal},
+    after_fork::{self, ForkLocal, Prepared},
     threads,
 };
 
@@ -65,11 +65,45 @@ pub fn for_child() -> io::Result<OwnedFd> {
 pub fn adopt(line: OwnedFd, daemon: bool) -> io::Result<()> {
     after_fork::register(forget);
     if daemon {
-        let start_thread = |body| threads::spawn("multiproc-lifeline", body).map(drop);
-        lifeline::die_with(line.as_fd(), start_thread)?;
+        die_with(line.as_fd())?;
     }
-    *PARENT.get().lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(line));
+    PARENT.set(Mutex::new(Some(Arc::new(line))));
     Ok(())
+}
+
+/// A lifeline made ready before a fork, so that the child need not allocate for it.
+#[derive(Debug)]
+pub struct PreparedLine {
+    line: Arc<OwnedFd>,
+    slot: Prepared<Mutex<Option<Arc<OwnedFd>>>>,
+}
+
+/// Makes `line` ready for a child that is about to be forked.
+#[must_use]
+pub fn prepare(line: OwnedFd) -> PreparedLine {
+    after_fork::register(forget);
+    let line = Arc::new(line);
+    PreparedLine { slot: PARENT.prepare(Mutex::new(Some(line.clone()))), line }
+}
+
+impl PreparedLine {
+    /// In the child: does what [`adopt`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`adopt`].
+    pub fn adopt(self, daemon: bool) -> io::Result<()> {
+        if daemon {
+            die_with(self.line.as_fd())?;
+        }
+        PARENT.adopt(self.slot);
+        Ok(())
+    }
+}
+
+fn die_with(line: BorrowedFd<'_>) -> io::Result<()> {
+    let start_thread = |body| threads::spawn("multiproc-lifeline", body).map(drop);
+    lifeline::die_with(line, start_thread)
 }
 
 /// The lifeline to the parent, readable once the parent has ended; none in the first process of a family.

@@ -7,7 +7,8 @@ use std::{io::Write, os::fd::OwnedFd};
 use multiproc_image::{
     StartError, exit,
     family::{self, PreparedRecord, Record},
-    lifeline, threads,
+    lifeline::{self, PreparedLine},
+    threads,
 };
 use multiproc_sys::{descriptors, fork::Forked, packet};
 
@@ -34,7 +35,7 @@ pub(super) fn launch(
     let (sentinel, shown) = sentinel_pipe()?.unzip();
     let daemon = record.daemon;
     held::prepare();
-    let record = family::prepare(record);
+    let (record, line) = (family::prepare(record), lifeline::prepare(line));
     // What is buffered would be written by both. A standard output that cannot be written to is not our concern.
     let _ = stdout.flush();
 
@@ -62,7 +63,7 @@ pub(super) fn launch(
 fn begin(
     record: PreparedRecord,
     daemon: bool,
-    line: OwnedFd,
+    line: PreparedLine,
     socket: OwnedFd,
     shown: Option<OwnedFd>,
     target: Option<Box<dyn Target>>,
@@ -73,7 +74,7 @@ fn begin(
     if let Some(shown) = shown {
         held::SENTINEL.keep(shown);
     }
-    let ready = lifeline::adopt(line, daemon).and_then(|()| descriptors::stdin_from_null());
+    let ready = line.adopt(daemon).and_then(|()| descriptors::stdin_from_null());
     run::child(|| match (ready, target) {
         (Ok(()), Some(target)) => target.run(),
         (Ok(()), None) => run::refuse("there is nothing to run"),
