@@ -112,6 +112,13 @@ pub fn parent() -> Option<Arc<OwnedFd>> {
     PARENT.get_if_made()?.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
+/// Lets go of the lifeline to the parent: for a process that forks for others and is no child in their eyes.
+pub fn release() {
+    if let Some(line) = PARENT.get_if_made() {
+        *line.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
 /// Closes what the forked child has inherited: as long as it held the write end, its parent's children would think that
 /// the parent lives.
 fn forget() {

@@ -9,7 +9,7 @@ use std::{
     process,
 };
 
-use multiproc_image::{Boot, after_fork, boot, exit, logging, threads};
+use multiproc_image::{Boot, after_fork, boot, exit, lifeline, logging, threads};
 use multiproc_sys::{
     attributes::{set_signal_mask, signal_mask},
     descriptors,
@@ -106,6 +106,8 @@ struct Server {
 
 impl Server {
     fn new(dispositions: [Disposition; 2]) -> io::Result<Self> {
+        // Our children have lifelines of their own, and no use for a copy of ours.
+        lifeline::release();
         let (surroundings, signal_mask) = (Surroundings::here()?, signal_mask());
         let limit = getrlimit(Resource::Nofile);
         let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
