@@ -214,11 +214,13 @@ impl<W: Worker> Scheduler<W> {
             for event in std::mem::take(&mut job.events) {
                 match event {
                     Event::Done(_) => job.events.push_back(event),
-                    Event::Split(task) => tasks.push(task),
+                    Event::Split(task) => {
+                        self.splitting -= 1;
+                        tasks.push(task);
+                    }
                 }
             }
         }
-        self.splitting = 0;
         tasks.extend(self.slots.iter_mut().filter_map(|slot| slot.task.take()));
         for task in tasks {
             self.finish(&task, Err(err.clone()));
@@ -234,20 +236,24 @@ impl<W: Worker> Scheduler<W> {
 
     /// Whether a worker is missing; the caller starts one and says so by `started` or `not_started`.
     pub(crate) fn wants_worker(&mut self) -> bool {
-        let wanted = match self.phase {
-            Phase::Open => self.size,
-            Phase::Closed => self.size.min(self.queue.len() + self.splitting + self.busy()),
-            Phase::Terminated | Phase::Broken(_) => 0,
-        };
         let may = self.not_before.is_none_or(|moment| moment <= Instant::now());
-        let missing = may && self.slots.len() + self.starting < wanted;
+        let missing = may && self.is_short();
         self.starting += usize::from(missing);
         missing
     }
 
     /// When a worker that could not be started is tried again.
     pub(crate) fn next_attempt(&self) -> Option<Instant> {
-        self.not_before.filter(|_| self.slots.len() + self.starting < self.size)
+        self.not_before.filter(|_| self.is_short())
+    }
+
+    fn is_short(&self) -> bool {
+        let wanted = match self.phase {
+            Phase::Open => self.size,
+            Phase::Closed => self.size.min(self.queue.len() + self.splitting + self.busy()),
+            Phase::Terminated | Phase::Broken(_) => 0,
+        };
+        self.slots.len() + self.starting < wanted
     }
 
     fn busy(&self) -> usize {

@@ -325,6 +325,29 @@ fn closed_pool_does_what_is_queued_then_stops_its_workers() {
 }
 
 #[test]
+fn pool_that_is_terminated_while_a_chunk_is_taken_apart_ends() {
+    let (mut scheduler, workers, job) = pool(1, 1);
+    scheduler.submit(task(job, 0, 2)).unwrap();
+    scheduler.assign();
+    workers[0].answers.lock().unwrap().push_back(Reply::Ready);
+    scheduler.bury(&workers[0], KILLED);
+    let Some(Event::Split(chunk)) = scheduler.take_event(job) else { panic!("not to be split") };
+    scheduler.terminate();
+    scheduler.requeue(chunk, None);
+    assert_eq!(next_done(&mut scheduler, job).unwrap().outcome.unwrap_err(), TaskError::NotRunning);
+    assert!(scheduler.is_over());
+}
+
+#[test]
+fn closing_pool_does_not_wait_for_workers_it_does_not_need() {
+    let (mut scheduler, workers, _) = pool(2, 0);
+    scheduler.bury(&workers[0], KILLED);
+    assert!(scheduler.next_attempt().is_some());
+    scheduler.close();
+    assert_eq!(scheduler.next_attempt(), None);
+}
+
+#[test]
 fn forgotten_job_leaves_the_queue() {
     let (mut scheduler, workers, job) = pool(1, 0);
     scheduler.submit(task(job, 0, 1)).unwrap();

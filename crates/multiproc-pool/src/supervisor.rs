@@ -93,6 +93,8 @@ impl<K: Workers> Shared<K> {
                     // A panic of the user's code must not lose the task.
                     let parts = catch_unwind(AssertUnwindSafe(|| split?(&task.input)));
                     self.lock().requeue(task, parts.unwrap_or(None));
+                    // Others may wait for just this to be over.
+                    self.changed.notify_all();
                     self.wake();
                     self.lock()
                 }

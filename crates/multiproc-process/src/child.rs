@@ -227,11 +227,14 @@ impl Inner {
         if !self.is_ours && poll::wait_readable(self.sentinel(), Some(Instant::now()))? {
             return Ok(());
         }
+        let by_pid = || rustix::process::kill_process(self.pid, signal).map_err(Into::into);
         let result = match &self.sentinel {
-            Sentinel::Pidfd(pidfd) => pidfd::signal(pidfd.as_fd(), signal),
-            Sentinel::Pipe(_) => {
-                rustix::process::kill_process(self.pid, signal).map_err(Into::into)
-            }
+            Sentinel::Pidfd(pidfd) => match pidfd::signal(pidfd.as_fd(), signal) {
+                // A sandbox that has pidfds, but does not signal by them.
+                Err(err) if is_unsupported(&err) => by_pid(),
+                result => result,
+            },
+            Sentinel::Pipe(_) => by_pid(),
         };
         match result {
             Err(err) if err.raw_os_error() == Some(libc::ESRCH) => Ok(()),

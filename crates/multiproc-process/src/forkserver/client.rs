@@ -213,7 +213,12 @@ fn hear(socket: OwnedFd, pipe: Option<OwnedFd>) -> Result<Option<Launched>, Star
     let sentinel = loop {
         match packet::recv(socket.as_fd(), &mut bytes, &mut fds) {
             Ok(true) => {}
-            Ok(false) => return Ok(None),
+            Ok(false) if started.is_none() => return Ok(None),
+            // It has come to life, perhaps done its work, and ended: to ask again would do it twice.
+            Ok(false) => {
+                let source = io::Error::from(io::ErrorKind::UnexpectedEof);
+                return Err(StartError::Os { what: "watch a child of the fork server", source });
+            }
             // Said once where an end was closed with our message unread, and before what was sent.
             Err(err) if is_gone(&err) => continue,
             Err(source) => {
@@ -234,6 +239,9 @@ fn hear(socket: OwnedFd, pipe: Option<OwnedFd>) -> Result<Option<Launched>, Star
             Some(Report::Pidfd(pidfd)) if started.is_some() => break Ok(Sentinel::Pidfd(pidfd)),
             Some(Report::Pidfd(_)) | None => {}
             Some(Report::NotStarted(errno)) => {
+                if let Some((pid, is_ours)) = started {
+                    give_up(pid, is_ours);
+                }
                 return Err(StartError::Os {
                     what: "fork in the fork server",
                     source: io::Error::from_raw_os_error(errno),

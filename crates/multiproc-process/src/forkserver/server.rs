@@ -230,9 +230,13 @@ fn hear_starter() {
 fn announce(pid: Pid, pidfd: Option<OwnedFd>, is_ours: bool, socket: BorrowedFd<'_>) {
     Report::Started { pid: pid.as_raw_nonzero().get(), is_ours }.send(socket);
     if !is_ours {
-        let pidfd = pidfd.or_else(|| multiproc_sys::pidfd::open(pid).ok().flatten());
-        if let Some(pidfd) = pidfd {
-            Report::Pidfd(pidfd).send(socket);
+        let pidfd = pidfd.map_or_else(|| multiproc_sys::pidfd::open(pid), |pidfd| Ok(Some(pidfd)));
+        match pidfd {
+            Ok(Some(pidfd)) => Report::Pidfd(pidfd).send(socket),
+            // Then the requester has another sentinel.
+            Ok(None) => {}
+            // A process that nobody could watch is not to be.
+            Err(err) => Report::NotStarted(err.raw_os_error().unwrap_or(libc::EIO)).send(socket),
         }
     }
 }
