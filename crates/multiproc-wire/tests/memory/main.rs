@@ -1,57 +1,20 @@
 //! Whatever the bytes say, decoding them takes memory in proportion to their number.
 //!
 //! A binary of its own, because it counts every allocation.
-#![expect(unsafe_code, reason = "an allocator that counts is an unsafe trait")]
 
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    cell::Cell,
-    collections::{BTreeMap, HashMap},
-};
+use std::collections::{BTreeMap, HashMap};
 
 use multiproc_wire::{Handle, decode, encode, encode_into};
 use proptest::{prelude::*, sample::Index};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-struct Counting;
+#[path = "../support/counting.rs"]
+mod counting;
 
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+use counting::measure;
 
-thread_local! {
-    static LIVE: Cell<isize> = const { Cell::new(0) };
-    static PEAK: Cell<isize> = const { Cell::new(0) };
-    static CALLS: Cell<usize> = const { Cell::new(0) };
-}
-
-fn count(bytes: isize) {
-    LIVE.set(LIVE.get() + bytes);
-    PEAK.set(PEAK.get().max(LIVE.get()));
-    CALLS.set(CALLS.get() + usize::from(0 < bytes));
-}
-
-// SAFETY: Every call goes on to `System`, whose blocks and promises these are. Counting touches
-// constant-initialised thread locals without destructors, which neither allocate nor unwind.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size().cast_signed());
-        // SAFETY: The caller's promises are those that `System` asks for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        count(-layout.size().cast_signed());
-        // SAFETY: The block came from `System`, by way of `alloc`, with this layout.
-        unsafe { System.dealloc(block, layout) }
-    }
-}
-
-/// Returns how far above the present `f` drove the memory of this thread.
 fn peak_of<R>(f: impl FnOnce() -> R) -> isize {
-    let before = LIVE.get();
-    PEAK.set(before);
-    drop(f());
-    PEAK.get() - before
+    measure(f).0
 }
 
 fn assert_bounded<T: DeserializeOwned>(bytes: &[u8], element: usize) {
@@ -136,15 +99,15 @@ fn steady_state_of_encode_into_allocates_nothing() {
     let (mut bytes, mut handles) = (vec![], Vec::<Handle>::new());
     encode_into(&value, &mut bytes, &mut handles).unwrap();
 
-    let calls = CALLS.get();
-    for _ in 0..10 {
-        bytes.clear();
-        encode_into(&value, &mut bytes, &mut handles).unwrap();
-    }
-    assert_eq!(CALLS.get(), calls);
+    let (_, calls) = measure(|| {
+        for _ in 0..10 {
+            bytes.clear();
+            encode_into(&value, &mut bytes, &mut handles).unwrap();
+        }
+    });
+    assert_eq!(calls, 0);
 
     let bytes = encode(&(1u8, [2u64; 4])).unwrap().bytes;
-    let calls = CALLS.get();
-    decode::<(u8, [u64; 4])>(&bytes, vec![]).unwrap();
-    assert_eq!(CALLS.get(), calls, "nor does decoding a flat value");
+    let (_, calls) = measure(|| decode::<(u8, [u64; 4])>(&bytes, vec![]).unwrap());
+    assert_eq!(calls, 0, "nor does decoding a flat value");
 }

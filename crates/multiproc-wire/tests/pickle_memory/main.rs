@@ -1,53 +1,17 @@
 //! Whatever the bytes say, reading a pickle takes memory in proportion to their number.
 //!
 //! A binary of its own, because it counts every allocation.
-#![expect(unsafe_code, reason = "an allocator that counts is an unsafe trait")]
-
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    cell::Cell,
-};
 
 use multiproc_wire::pickle::{self, Globals, Limits, Object, Protocol};
 use proptest::{prelude::*, sample::Index};
 
-struct Counting;
+#[path = "../support/counting.rs"]
+mod counting;
 
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+use counting::measure;
 
-thread_local! {
-    static LIVE: Cell<isize> = const { Cell::new(0) };
-    static PEAK: Cell<isize> = const { Cell::new(0) };
-}
-
-fn count(bytes: isize) {
-    LIVE.set(LIVE.get() + bytes);
-    PEAK.set(PEAK.get().max(LIVE.get()));
-}
-
-// SAFETY: Every call goes on to `System`, whose blocks and promises these are. Counting touches
-// constant-initialised thread locals without destructors, which neither allocate nor unwind.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size().cast_signed());
-        // SAFETY: The caller's promises are those that `System` asks for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        count(-layout.size().cast_signed());
-        // SAFETY: The block came from `System`, by way of `alloc`, with this layout.
-        unsafe { System.dealloc(block, layout) }
-    }
-}
-
-/// Returns how far above the present `f` drove the memory of this thread.
 fn peak_of<R>(f: impl FnOnce() -> R) -> isize {
-    let before = LIVE.get();
-    PEAK.set(before);
-    drop(f());
-    PEAK.get() - before
+    measure(f).0
 }
 
 /// What may be shared, beside what the pickle's own size allows.
