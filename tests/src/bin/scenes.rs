@@ -11,6 +11,9 @@ use multiproc_tests::{context_named, held, procfs};
 
 #[multiproc::main]
 fn main() -> Result<(), Box<dyn Error>> {
+    // Whoever runs the tests in the background of a shell ignores Ctrl-C, and programs inherit that.
+    // SAFETY: The default action installs no code.
+    unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
     let arguments: Vec<String> = std::env::args().collect();
     let [_, name, method] = arguments.as_slice() else {
         return Err("usage: scenes NAME START_METHOD".into());
