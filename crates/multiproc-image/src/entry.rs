@@ -12,8 +12,9 @@
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use multiproc_sys::{
+    attributes::set_signal_mask,
     exec::SOCKET,
-    packet,
+    packet::{self, Peeked},
     primitive::{AtomicBool, Ordering},
 };
 use rustix::net::{AddressFamily, SocketType, sockopt};
@@ -45,8 +46,8 @@ static HOOKED: AtomicBool = AtomicBool::new(false);
 #[doc(alias = "freeze_support")]
 pub fn init() {
     HOOKED.store(true, Ordering::Release);
-    if let Some(socket) = inherited_socket() {
-        become_copy(socket);
+    if let Some(inherited) = inherited() {
+        become_copy(inherited);
     }
     // While nobody has had the time to unmount /proc or change the root.
     let _ = executable::descriptor();
@@ -96,39 +97,56 @@ pub fn init_before_main() {
     init();
 }
 
-/// The socket that this copy was given; none in a process that was started in the ordinary way.
-fn inherited_socket() -> Option<OwnedFd> {
-    let number = std::env::var_os(VARIABLE)?;
+/// What the starter of a copy puts into [`VARIABLE`]: where the socket is, and the signal mask that the copy is to have.
+///
+/// Until the copy passes the hook all signals wait, so that none is lost on a process that cannot handle it yet.
+pub(crate) fn variable(mask: u64) -> String {
+    format!("{SOCKET} {mask:x}")
+}
+
+/// What a copy was given.
+struct Inherited {
+    socket: OwnedFd,
+    /// The message in it.
+    start: Peeked,
+    signal_mask: u64,
+}
+
+/// What this copy was given; none in a process that was started in the ordinary way.
+fn inherited() -> Option<Inherited> {
+    let value = std::env::var_os(VARIABLE)?;
     // SAFETY: The hook runs before there are other threads, as `init` demands.
     unsafe { std::env::remove_var(VARIABLE) };
-    let number: RawFd = number.to_str()?.parse().ok()?;
+    let (number, mask) = value.to_str()?.split_once(' ')?;
+    let number: RawFd = number.parse().ok()?;
+    let signal_mask = u64::from_str_radix(mask, 16).ok()?;
     if number != SOCKET {
         return None;
     }
     // SAFETY: It is only asked whether it is open and what it is; nobody closes it meanwhile.
     let socket = unsafe { BorrowedFd::borrow_raw(number) };
-    if !is_from_us(socket) {
-        return None;
-    }
+    let start = message_from_us(socket)?;
     rustix::io::fcntl_setfd(socket, rustix::io::FdFlags::CLOEXEC).ok()?;
     // SAFETY: It is the one that our starter put there for us, and nothing else in this process knows of it.
-    Some(unsafe { OwnedFd::from_raw_fd(number) })
+    let socket = unsafe { OwnedFd::from_raw_fd(number) };
+    Some(Inherited { socket, start, signal_mask })
 }
 
-/// Looks, without taking anything, whether a message of ours lies in `socket`.
-fn is_from_us(socket: BorrowedFd<'_>) -> bool {
+/// Looks, without taking anything, for a message of ours in `socket`.
+fn message_from_us(socket: BorrowedFd<'_>) -> Option<Peeked> {
     let ours = matches!(sockopt::socket_type(socket), Ok(SocketType::SEQPACKET))
         && matches!(sockopt::socket_domain(socket), Ok(AddressFamily::UNIX))
         && sockopt::socket_peercred(socket)
             .is_ok_and(|peer| peer.uid == rustix::process::geteuid());
     // The message was put there before the copy was started, so there is nothing to wait for.
-    ours && packet::peek_inline(socket)
-        .is_some_and(|start| start.is_none_or(|start| start == boot::MAGIC))
+    let peeked = if ours { packet::peek(socket) } else { None };
+    peeked.filter(|peeked| peeked.start.is_none_or(|start| start == boot::MAGIC))
 }
 
-fn become_copy(socket: OwnedFd) -> ! {
+fn become_copy(Inherited { socket, start, signal_mask }: Inherited) -> ! {
+    set_signal_mask(signal_mask);
     let (mut bytes, mut fds) = (Vec::new(), Vec::new());
-    match packet::try_recv(socket.as_fd(), &mut bytes, &mut fds) {
+    match packet::try_recv_peeked(socket.as_fd(), &start, &mut bytes, &mut fds) {
         Ok(true) => boot::run(&bytes, fds, socket),
         // Out of descriptors, or the message is damaged: the starter learns it by our end.
         Ok(false) | Err(_) => exit::leave(1),

@@ -11,7 +11,8 @@ use std::{
 };
 
 use multiproc_sys::{
-    exec::{Exec, Program, SOCKET},
+    attributes::signal_mask,
+    exec::{Exec, Program, Signals},
     packet,
 };
 use rustix::process::Pid;
@@ -66,7 +67,6 @@ pub fn fresh_with(packed: &Packed) -> Result<Fresh, StartError> {
 
     let arguments: Vec<CString> =
         std::env::args_os().filter_map(|argument| c_string(argument).ok()).collect();
-    let environment = environment();
     let chosen = EXECUTABLE.read().ok().and_then(|chosen| chosen.clone());
     let chosen = chosen.map(|path| c_string(path.into())).transpose();
     let chosen = chosen.map_err(|err| StartError::Os {
@@ -80,8 +80,11 @@ pub fn fresh_with(packed: &Packed) -> Result<Fresh, StartError> {
         // The descriptor was closed under us. This name leads to what our memory was loaded from, also if deleted.
         (None, None) => Program::Path(c"/proc/self/exe"),
     };
-    let exec =
-        Exec { program, arguments: &arguments, environment: &environment, socket: theirs.as_fd() };
+    // A path may lead to a program that knows nothing of our hook and would never unblock its signals.
+    let signals = if chosen.is_some() { Signals::AsHere } else { Signals::Blocked };
+    let environment = environment();
+    let socket = theirs.as_fd();
+    let exec = Exec { program, arguments: &arguments, environment: &environment, socket, signals };
     let (pid, pidfd) = exec.start().map_err(StartError::os("start a copy of this program"))?;
     let pidfd = match pidfd {
         Some(pidfd) => Some(pidfd),
@@ -120,11 +123,16 @@ fn c_string(text: OsString) -> Result<CString, std::ffi::NulError> {
 /// Our environment, with the variable that leads the copy into its hook.
 fn environment() -> Vec<CString> {
     let pair = |name: &OsStr, value: &OsStr| {
-        CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()).ok()
+        // With room for the terminator, so that it is allocated once.
+        let mut text = Vec::with_capacity(name.len() + value.len() + 2);
+        text.extend_from_slice(name.as_bytes());
+        text.push(b'=');
+        text.extend_from_slice(value.as_bytes());
+        CString::new(text).ok()
     };
     std::env::vars_os()
         .filter(|(name, _)| name != entry::VARIABLE)
         .filter_map(|(name, value)| pair(&name, &value))
-        .chain(pair(entry::VARIABLE.as_ref(), SOCKET.to_string().as_ref()))
+        .chain(pair(entry::VARIABLE.as_ref(), entry::variable(signal_mask()).as_ref()))
         .collect()
 }

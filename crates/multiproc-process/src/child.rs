@@ -180,7 +180,7 @@ impl Inner {
         } else {
             Exit::Unknown
         };
-        let (told, is_over) = state.drain();
+        let (told, is_over) = state.drain(exit);
         let exit = match (exit, told) {
             (Exit::Unknown, Some(told)) => told,
             (Exit::Unknown, None) if !self.is_ours && !is_over => return Ok(false),
@@ -262,9 +262,9 @@ impl Inner {
 }
 
 impl State {
-    /// Reads what the child has sent. Returns how it ended, if the fork server has told, and whether nothing more can
+    /// Reads what the child that ended in this way has sent. Returns how it ended, if the fork server has told, and whether nothing more can
     /// come.
-    fn drain(&mut self) -> (Option<Exit>, bool) {
+    fn drain(&mut self, exit: Exit) -> (Option<Exit>, bool) {
         let Some(socket) = &self.socket else { return (None, true) };
         let (mut bytes, mut told) = (Vec::new(), None);
         loop {
@@ -275,7 +275,13 @@ impl State {
                     // Server and child both say that it exists; the second may come as late as this.
                     Some(Report::Started { .. } | Report::Pidfd(_) | Report::NotStarted(_))
                     | None => {}
-                    Some(report) => self.report = Some(report),
+                    Some(report) => {
+                        self.report = Some(report);
+                        // Behind the report of a process that has left in an orderly way comes nothing more.
+                        if matches!(exit, Exit::Code(_)) {
+                            return (told, false);
+                        }
+                    }
                 },
                 Ok(false) => return (told, true),
                 Err(err) if err.kind() == io::ErrorKind::WouldBlock => return (told, false),

@@ -50,6 +50,11 @@ impl Report {
     ///
     /// A report that cannot be sent, for want of a descriptor or of memory, is replaced by one that says so.
     pub(crate) fn send(&self, socket: BorrowedFd<'_>) {
+        if let Self::Started { pid, is_ours } = self {
+            // Without allocating: in a process that has just been forked that would copy pages.
+            let _ = packet::send(socket, &started(*pid, *is_ours), &[]);
+            return;
+        }
         let (bytes, fds) = self.encode();
         let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
         if let Err(err) = packet::send(socket, &bytes, &fds) {
@@ -68,9 +73,7 @@ impl Report {
         };
         match self {
             Self::Refused(why) => (tagged(REFUSED, &[why.as_bytes()]), Vec::new()),
-            Self::Started { pid, is_ours } => {
-                (tagged(STARTED, &[&pid.to_le_bytes(), &[u8::from(*is_ours)]]), Vec::new())
-            }
+            Self::Started { pid, is_ours } => (started(*pid, *is_ours).to_vec(), Vec::new()),
             Self::Pidfd(pidfd) => (tagged(PIDFD, &[]), vec![pidfd.as_fd()]),
             Self::NotStarted(errno) => (tagged(NOT_STARTED, &[&errno.to_le_bytes()]), Vec::new()),
             Self::Returned { code, bytes, fds } => (
@@ -115,6 +118,11 @@ impl Report {
             _ => return None,
         })
     }
+}
+
+fn started(pid: i32, is_ours: bool) -> [u8; 6] {
+    let [a, b, c, d] = pid.to_le_bytes();
+    [STARTED, a, b, c, d, u8::from(is_ours)]
 }
 
 /// Makes the report of a returned value; `code` is what the process is going to exit with.

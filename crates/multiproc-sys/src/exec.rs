@@ -39,6 +39,18 @@ pub struct Exec<'a> {
     pub environment: &'a [CString],
     /// The one descriptor it inherits besides the standard streams, as number [`SOCKET`].
     pub socket: BorrowedFd<'a>,
+    /// Which signals are blocked when it begins.
+    pub signals: Signals,
+}
+
+/// Which signals are blocked when a program begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signals {
+    /// Those that are blocked in the calling thread.
+    AsHere,
+    /// All, for a program that sets the mask itself. Asking the system for the handler of each signal, of which none
+    /// may run before the program begins, is then not needed; it costs more than all else that is done here.
+    Blocked,
 }
 
 /// Where a program is found.
@@ -71,14 +83,16 @@ impl Exec<'_> {
             arguments: arguments.as_ptr(),
             environment: environment.as_ptr(),
             socket: self.socket.as_raw_fd(),
-            signal_mask: signal_mask(),
+            signal_mask: None,
             error: 0,
         };
 
         // No handler of ours may run in the child while it shares our memory.
+        let mask = signal_mask();
         set_signal_mask(u64::MAX);
+        plan.signal_mask = (self.signals == Signals::AsHere).then_some(mask);
         let result = clone_and_run(&mut plan);
-        set_signal_mask(plan.signal_mask);
+        set_signal_mask(mask);
 
         let (pid, pidfd) = result?;
         if plan.error == 0 {
@@ -102,7 +116,8 @@ struct Plan {
     arguments: *const *const libc::c_char,
     environment: *const *const libc::c_char,
     socket: RawFd,
-    signal_mask: u64,
+    /// What the program begins with; none if it is left as it is, with all blocked.
+    signal_mask: Option<u64>,
     /// Written by the child when it fails, read by the parent after it has ended.
     error: libc::c_int,
 }
@@ -150,7 +165,6 @@ extern "C" fn run(plan: *mut libc::c_void) -> libc::c_int {
 
 /// Executes the program and does not return, or returns the error number of the step that failed.
 fn prepare_and_execute(plan: &Plan) -> libc::c_int {
-    default_signal_handlers();
     let mut program = plan.program.0;
     if program == SOCKET {
         // SAFETY: Duplicates a descriptor.
@@ -179,7 +193,10 @@ fn prepare_and_execute(plan: &Plan) -> libc::c_int {
         return errno();
     }
     close_on_exec_from(SOCKET + 1);
-    set_signal_mask(plan.signal_mask);
+    if let Some(mask) = plan.signal_mask {
+        default_signal_handlers();
+        set_signal_mask(mask);
+    }
     if plan.program.1.is_null() {
         let empty = c"".as_ptr();
         // SAFETY: Both arrays end with a null pointer and hold C strings, as prepared by the parent.
@@ -249,6 +266,7 @@ mod tests {
             arguments: &strings(&["sh", "-c", script]),
             environment: &strings(&["A=b"]),
             socket: theirs.as_fd(),
+            signals: Signals::AsHere,
         };
         let (pid, _) = exec.start().unwrap();
         let status = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty())
@@ -266,6 +284,7 @@ mod tests {
             arguments: &strings(&["x"]),
             environment: &[],
             socket: theirs.as_fd(),
+            signals: Signals::Blocked,
         };
         assert_eq!(exec.start().unwrap_err().kind(), ErrorKind::NotFound);
     }

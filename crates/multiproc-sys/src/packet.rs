@@ -33,8 +33,8 @@ use std::{
 use rustix::{
     io::Errno,
     net::{
-        AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags,
-        SocketType, sendmsg, socketpair,
+        AddressFamily, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+        SocketFlags, SocketType, sendmsg, socketpair,
     },
 };
 
@@ -166,7 +166,7 @@ pub fn recv(
     bytes: &mut Vec<u8>,
     fds: &mut Vec<OwnedFd>,
 ) -> io::Result<bool> {
-    recv_with(socket, bytes, fds, 0)
+    recv_with(socket, INLINE, bytes, fds, 0)
 }
 
 /// Receives one message, or fails with `WouldBlock` where [`recv`] would wait.
@@ -179,18 +179,33 @@ pub fn try_recv(
     bytes: &mut Vec<u8>,
     fds: &mut Vec<OwnedFd>,
 ) -> io::Result<bool> {
-    recv_with(socket, bytes, fds, libc::MSG_DONTWAIT)
+    recv_with(socket, INLINE, bytes, fds, libc::MSG_DONTWAIT)
+}
+
+/// Receives the message that [`peek`] has shown, with no more memory than it needs.
+///
+/// # Errors
+///
+/// As [`try_recv`].
+pub fn try_recv_peeked(
+    socket: BorrowedFd<'_>,
+    peeked: &Peeked,
+    bytes: &mut Vec<u8>,
+    fds: &mut Vec<OwnedFd>,
+) -> io::Result<bool> {
+    recv_with(socket, peeked.inline, bytes, fds, libc::MSG_DONTWAIT)
 }
 
 fn recv_with(
     socket: BorrowedFd<'_>,
+    room: usize,
     bytes: &mut Vec<u8>,
     fds: &mut Vec<OwnedFd>,
     flags: libc::c_int,
 ) -> io::Result<bool> {
     bytes.clear();
     fds.clear();
-    bytes.try_reserve(INLINE).map_err(|_| io::Error::from(ErrorKind::OutOfMemory))?;
+    bytes.try_reserve(room).map_err(|_| io::Error::from(ErrorKind::OutOfMemory))?;
     let mut header = [0; HEADER];
     let Some(inline) = take(socket, &mut header, bytes, fds, flags)? else { return Ok(false) };
 
@@ -229,20 +244,30 @@ fn recv_with(
     if fds.len() == count { Ok(true) } else { Err(malformed()) }
 }
 
+/// What [`peek`] tells of a message.
+#[derive(Debug)]
+pub struct Peeked {
+    /// The first eight bytes of payload; none if it rides in a file or is shorter.
+    pub start: Option<[u8; 8]>,
+    /// Bytes of payload in the packet itself.
+    inline: usize,
+}
+
 /// Looks at the message that would be received next, without waiting and without taking it.
 ///
-/// None if there is none or it is not one of ours. Otherwise its first eight bytes of payload; none of those either if
-/// the payload rides in a file or is shorter.
+/// None if there is none or it is not one of ours.
 #[must_use]
-pub fn peek_inline(socket: BorrowedFd<'_>) -> Option<Option<[u8; 8]>> {
+pub fn peek(socket: BorrowedFd<'_>) -> Option<Peeked> {
     let mut start = [0; HEADER + 8];
-    let flags = rustix::net::RecvFlags::PEEK | rustix::net::RecvFlags::DONTWAIT;
-    let (received, _) = rustix::net::recv(socket, &mut start, flags).ok()?;
-    if received < HEADER || start[..4] != MAGIC {
+    let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT | RecvFlags::TRUNC;
+    let (_, length) = rustix::net::recv(socket, &mut start, flags).ok()?;
+    let inline = length.checked_sub(HEADER).filter(|inline| *inline <= INLINE)?;
+    if start[..4] != MAGIC {
         return None;
     }
     let in_file = start[15] & 0x80 != 0;
-    Some(start[HEADER..].first_chunk().copied().filter(|_| !in_file && received == start.len()))
+    let first = start[HEADER..].first_chunk().copied();
+    Some(Peeked { start: first.filter(|_| !in_file && length >= start.len()), inline })
 }
 
 /// Room for the control message of one packet, aligned as the kernel wants it.

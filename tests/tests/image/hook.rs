@@ -33,7 +33,9 @@ multiproc_tests::once_alone! {
 const VARIABLE: &str = "MULTIPROC_IMAGE_SOCKET";
 
 fn variable_that_names_no_socket_changes_nothing() -> TestResult {
-    for value in ["3", "99", "abc", "", "-1", "0", "2", "4294967299", "3 "] {
+    for value in
+        ["3 0", "99 0", "abc", "", "-1 0", "0 0", "2 0", "4294967299 0", "3 ", "3", "3 x", "3 -1"]
+    {
         check_steady(steady(value), value)?;
     }
     Ok(())
@@ -45,7 +47,7 @@ fn file_in_the_place_of_the_socket_is_left_alone() -> TestResult {
     std::fs::write(&path, "multipr1 and what a fresh copy would read")?;
     let mut file = File::open(&path)?;
 
-    check_steady(with_descriptor(steady("3"), file.try_clone()?.into()), "a file")?;
+    check_steady(with_descriptor(steady("3 0"), file.try_clone()?.into()), "a file")?;
 
     assert_eq!(file.stream_position()?, 0, "nothing was read");
     Ok(())
@@ -69,7 +71,7 @@ fn foreign_socket_keeps_its_data() -> TestResult {
         let data = b"a message for somebody else, long enough for any header";
         send(&ours, data, SendFlags::empty())?;
 
-        check_steady(with_descriptor(steady("3"), theirs.try_clone()?), kind)?;
+        check_steady(with_descriptor(steady("3 0"), theirs.try_clone()?), kind)?;
 
         let mut buffer = [0; 100];
         let (length, _) = recv(&theirs, &mut buffer, RecvFlags::DONTWAIT)?;

@@ -3,6 +3,7 @@
 multiproc::auto_init!();
 
 mod hook;
+mod signals;
 mod executable;
 mod functions;
 mod lifetimes;

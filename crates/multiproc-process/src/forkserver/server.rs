@@ -106,6 +106,8 @@ struct Server {
 
 impl Server {
     fn new(dispositions: [Disposition; 2]) -> io::Result<Self> {
+        // As ours is, unless the preload function has changed it.
+        descriptors::stdin_from_null()?;
         // Our children have lifelines of their own, and no use for a copy of ours.
         lifeline::release();
         let (surroundings, signal_mask) = (Surroundings::here()?, signal_mask());
@@ -141,7 +143,7 @@ impl Server {
             if let Some(requests) = held::REQUESTS.get().filter(|_| has_request) {
                 match packet::try_recv(requests, &mut bytes, &mut fds) {
                     Ok(true) => match Request::decode(&bytes, &mut fds) {
-                        Some(request) => self = self.serve(request),
+                        Some(request) => self = self.serve(request, &mut bytes),
                         None => logging::error(format_args!(
                             "fork server got a message that is no request"
                         )),
@@ -155,10 +157,10 @@ impl Server {
         }
     }
 
-    /// Forks. Takes the server and gives it back, because in the child there must be none.
-    fn serve(mut self, request: Request) -> Self {
+    /// Forks. Takes the server and gives it back, because in the child there must be none; the child takes `buffer`.
+    fn serve(mut self, request: Request, buffer: &mut Vec<u8>) -> Self {
         match make_process(request.pid) {
-            Ok((Forked::Child, is_ours)) => self.become_child(request, is_ours),
+            Ok((Forked::Child, is_ours)) => self.become_child(request, is_ours, buffer),
             Ok((Forked::Parent(pid, pidfd), is_ours)) => {
                 announce(pid, pidfd, is_ours, request.socket.as_fd());
                 if !is_ours {
@@ -174,7 +176,10 @@ impl Server {
     }
 
     /// In the child: takes on the requester's surroundings and becomes what was asked for.
-    fn become_child(self, request: Request, is_ours: bool) -> ! {
+    ///
+    /// The server's buffer is as large as the longest message already: each page that an allocation touches for the
+    /// first time in a child has to be copied first.
+    fn become_child(self, request: Request, is_ours: bool, bytes: &mut Vec<u8>) -> ! {
         let Self { signals, dispositions, surroundings, signal_mask, limit, children } = self;
         // A function that never returns drops nothing by itself. While a child held these, nobody would notice the
         // death of a sibling; what is in `held` is closed by then.
@@ -185,11 +190,10 @@ impl Server {
         let socket = request.socket;
         announce(rustix::process::getpid(), None, is_ours, socket.as_fd());
 
-        let (mut bytes, mut fds) = (Vec::new(), Vec::new());
-        let told = packet::recv(socket.as_fd(), &mut bytes, &mut fds).and_then(|is_there| {
-            descriptors::stdin_from_null()?;
+        let mut fds = Vec::new();
+        let told = packet::recv(socket.as_fd(), bytes, &mut fds).and_then(|is_there| {
             setrlimit(Resource::Nofile, limit)?;
-            let told = Told::decode(&bytes, fds).filter(|_| is_there);
+            let told = Told::decode(bytes, fds).filter(|_| is_there);
             let mut told = told.ok_or(io::ErrorKind::UnexpectedEof)?;
             told.enter(&surroundings)?;
             Ok(told)
