@@ -6,7 +6,7 @@ use multiproc_wire::pickle::{
     self, BigInt, Exception, Global, Instance, Object, ObjectErrorKind, from_object, to_object,
 };
 use proptest::prelude::*;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, Serializer, de::DeserializeOwned};
 
 use crate::zoo;
 
@@ -189,6 +189,36 @@ fn object_as_deep_as_allowed_passes_a_message() {
     let deeper = Object::List(vec![deep]);
     assert!(multiproc_wire::encode(&deeper).is_err());
     assert!(to_object(&vec![1u8]).is_ok() && to_object(&Some(deeper)).is_err());
+}
+
+#[test]
+fn object_inside_values_counts_with_them() {
+    let deep = |levels| (0..levels).fold(Object::None, |object, _| Object::Tuple(vec![object]));
+    assert!(to_object(&deep(512)).unwrap() == deep(512));
+    for object in
+        [deep(513), Object::exception("KeyError", [deep(512)]), Object::from([((), deep(512))])]
+    {
+        let err = to_object(&object).unwrap_err();
+        assert_eq!(*err.kind(), ObjectErrorKind::TooDeep { limit: 512 });
+    }
+    // A struct and a list stand around it.
+    let envelope = |levels| Envelope { id: 7, content: Object::None, more: vec![deep(levels)] };
+    assert!(from_object::<Envelope>(to_object(&envelope(510)).unwrap()).unwrap() == envelope(510));
+    let err = to_object(&envelope(511)).unwrap_err();
+    assert_eq!(*err.kind(), ObjectErrorKind::TooDeep { limit: 512 });
+}
+
+#[test]
+fn object_that_a_value_writes_as_something_else_is_a_pickle_there() {
+    struct AsText(Object);
+    impl Serialize for AsText {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.serialize_str(&serde_json::to_string(&self.0).unwrap())
+        }
+    }
+    let shown = to_object(&[AsText(7.into())]).unwrap();
+    let text = shown.as_tuple().unwrap()[0].as_str().unwrap();
+    assert_eq!(serde_json::from_str::<Object>(text).unwrap(), Object::Int(7));
 }
 
 #[test]

@@ -111,6 +111,15 @@ fn billion_laughs_take_no_more_than_they_may() {
 }
 
 #[test]
+fn object_passes_serde_without_being_written() {
+    let object = Object::List(vec![Object::Bytes(vec![7; 1 << 20])]);
+    let copying = peak_of(|| pickle::to_object(&object).unwrap());
+    assert!((1 << 20..(1 << 20) + 4096).contains(&copying), "one copy, not {copying} bytes");
+    let copy = object.clone();
+    assert!(peak_of(|| pickle::from_object::<Object>(copy).unwrap()) < 4096);
+}
+
+#[test]
 fn latin_1_in_the_oldest_protocols_is_counted() {
     let mut bytes = b"(c_codecs\nencode\nX\x00\x04\0\0".to_vec();
     bytes.extend([b'x'; 1024]);

@@ -4,7 +4,7 @@ use serde::{
     Deserializer,
     de::{
         self, Unexpected, Visitor,
-        value::{BytesDeserializer, SeqDeserializer},
+        value::{SeqDeserializer, UnitDeserializer},
     },
     forward_to_deserialize_any,
 };
@@ -12,11 +12,9 @@ use serde::{
 use super::{
     Result,
     access::{Items, Pairs, Variant},
-    object::NAME,
+    passage::{self, NAME},
 };
-use crate::pickle::{
-    BigInt, Object, ObjectErrorKind, Protocol, encode, error::Fault, limits::MAX_DEPTH,
-};
+use crate::pickle::{BigInt, Object, ObjectErrorKind, error::Fault, limits::MAX_DEPTH};
 
 /// Reads an object, with so many levels below it.
 pub(super) struct ObjectDeserializer {
@@ -123,8 +121,8 @@ impl<'de> Deserializer<'de> for ObjectDeserializer {
         visitor: V,
     ) -> Result<V::Value> {
         if name == NAME {
-            let bytes = encode(&self.object, Protocol::HIGHEST)?;
-            return visitor.visit_newtype_struct(BytesDeserializer::new(&bytes));
+            let nothing = UnitDeserializer::new();
+            return passage::hand_over(self.object, || visitor.visit_newtype_struct(nothing));
         }
         visitor.visit_newtype_struct(self)
     }

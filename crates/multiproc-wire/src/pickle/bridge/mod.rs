@@ -5,6 +5,7 @@ mod compound;
 mod deserializer;
 mod access;
 mod object;
+mod passage;
 
 use serde::{Serialize, de::DeserializeOwned};
 

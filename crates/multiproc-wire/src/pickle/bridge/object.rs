@@ -8,27 +8,29 @@ use serde::{
     ser,
 };
 
+use super::passage::{self, NAME};
 use crate::pickle::{Globals, Limits, Object, Protocol, decode_with, encode};
-
-/// By this name our own bridge knows an object, and takes it as it is.
-pub(super) const NAME: &str = "$multiproc_wire::pickle::Object";
 
 /// Writes the object as a pickle, in one run of bytes.
 ///
 /// So an object is as deep as it may be, and costs one level of the format around it.
 impl Serialize for Object {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let bytes =
-            encode(self, Protocol::HIGHEST).map_err(|err| ser::Error::custom(err.kind()))?;
-        serializer.serialize_newtype_struct(NAME, &Bytes(&bytes))
+        serializer.serialize_newtype_struct(NAME, &Passenger(self))
     }
 }
 
-struct Bytes<'a>(&'a [u8]);
+struct Passenger<'a>(&'a Object);
 
-impl Serialize for Bytes<'_> {
+impl Serialize for Passenger<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(self.0)
+        if passage::offer(self.0) {
+            // To our own bridge, which has the object.
+            return serializer.serialize_unit();
+        }
+        let bytes =
+            encode(self.0, Protocol::HIGHEST).map_err(|err| ser::Error::custom(err.kind()))?;
+        serializer.serialize_bytes(&bytes)
     }
 }
 
@@ -52,7 +54,10 @@ impl<'de> Visitor<'de> for Pickle {
         self,
         deserializer: D,
     ) -> Result<Object, D::Error> {
-        deserializer.deserialize_byte_buf(self)
+        match passage::take() {
+            Some(object) => Ok(object),
+            None => deserializer.deserialize_byte_buf(self),
+        }
     }
 
     fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Object, E> {

@@ -5,11 +5,9 @@ use serde::{Serialize, Serializer};
 use super::{
     Result,
     compound::{Items, Pairs, Tuple},
-    object::NAME,
+    passage::{self, Arrival, NAME},
 };
-use crate::pickle::{
-    Globals, Limits, Object, ObjectErrorKind, decode_with, error::Fault, limits::MAX_DEPTH,
-};
+use crate::pickle::{Object, ObjectErrorKind, error::Fault, limits::MAX_DEPTH};
 
 /// Makes an object, with so many levels below it.
 #[derive(Clone, Copy)]
@@ -91,14 +89,14 @@ impl Serializer for ObjectSerializer {
         name: &'static str,
         value: &T,
     ) -> Result<Object> {
-        let object = value.serialize(self)?;
-        match object {
-            // An object, which serialises as a pickle everywhere else.
-            Object::Bytes(bytes) if name == NAME => {
-                let limits = Limits { depth: self.depth, globals: Globals::Any, ..Limits::DEFAULT };
-                decode_with(&bytes, limits).map_err(|err| serde::ser::Error::custom(err.kind()))
-            }
-            object => Ok(object),
+        if name != NAME {
+            return value.serialize(self);
+        }
+        let (result, arrival) = passage::await_object(self.depth, || value.serialize(self));
+        match arrival {
+            Arrival::Object(object) => Ok(object),
+            Arrival::TooDeep => Err(ObjectErrorKind::TooDeep { limit: MAX_DEPTH }.into()),
+            Arrival::Nothing => result,
         }
     }
 
