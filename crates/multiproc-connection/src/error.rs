@@ -2,6 +2,8 @@
 
 use std::io;
 
+#[cfg(feature = "python")]
+use multiproc_wire::pickle::{ObjectError, PickleError};
 use multiproc_wire::{DecodeError, EncodeError};
 
 use crate::{Address, Digest};
@@ -32,6 +34,13 @@ pub enum SendError {
     /// Python raises `PicklingError`, `TypeError` or `AttributeError`.
     #[error("failed to encode message")]
     Encode(#[from] EncodeError),
+
+    /// The value cannot be written as a pickle: it is no plain data, or nested too deep.
+    ///
+    /// Python raises `PicklingError`, `TypeError`, `AttributeError` or `RecursionError`.
+    #[cfg(feature = "python")]
+    #[error("failed to pickle message")]
+    Pickle(#[from] ObjectError),
 
     /// The message has handles in it, and this connection leads to another host or a Python end.
     ///
@@ -169,6 +178,24 @@ pub enum RecvError {
     /// Python raises `UnpicklingError`, or whatever else a broken pickle raises.
     #[error("failed to decode message")]
     Decode(#[from] DecodeError),
+
+    /// The message is no pickle, or one that names a class or function which is not on the list,
+    /// contains itself, or is too deep or too large. The message is gone, the connection stays
+    /// usable.
+    ///
+    /// Python raises `UnpicklingError`, or whatever else a broken pickle raises; it takes the others.
+    #[cfg(feature = "python")]
+    #[error("failed to unpickle message")]
+    Pickle(#[from] PickleError),
+
+    /// The message is a pickle, but its object is not what the type asked for is made of. The
+    /// message is gone, the connection stays usable.
+    ///
+    /// To keep what came, receive an `Object` first. Python hands over any object, and fails where
+    /// it is used.
+    #[cfg(feature = "python")]
+    #[error("message holds an object of another type")]
+    Object(#[from] ObjectError),
 
     /// The operating system refused. Python raises `OSError`.
     ///

@@ -38,6 +38,12 @@
 //!   whichever process.
 //! - The end of a pipe is seen when the last copy of its other end is closed. A copy that you keep
 //!   beside the one you sent away is a copy too: drop it.
+//!
+//! # Crate features
+//!
+//! - **python** (off by default): messages that are Python objects. `send_object` and `recv_object` of
+//!   the three ends, and their kin, do what `send` and `recv` do in Python: one message is one pickle.
+//!   Plain data only, bounded, and nothing that a pickle says is ever looked up or called.
 #![forbid(unsafe_code)]
 
 mod pipe;
@@ -50,6 +56,8 @@ mod listener;
 mod client;
 mod auth;
 mod error;
+#[cfg(feature = "python")]
+mod objects;
 mod endpoint;
 mod socket;
 mod packet;

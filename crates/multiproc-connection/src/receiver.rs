@@ -45,6 +45,11 @@ impl<T> Receiver<T> {
         Self { socket, types: PhantomData }
     }
 
+    #[cfg(feature = "python")]
+    pub(crate) fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
     /// Waits for a message and returns its bytes as they are.
     ///
     /// # Errors

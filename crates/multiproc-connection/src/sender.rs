@@ -45,6 +45,11 @@ impl<T> Sender<T> {
         Self { socket, types: PhantomData }
     }
 
+    #[cfg(feature = "python")]
+    pub(crate) fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
     /// Sends the bytes as one message, waiting while the pipe is full.
     ///
     /// # Errors

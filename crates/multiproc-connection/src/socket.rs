@@ -147,7 +147,7 @@ impl Socket {
         }
     }
 
-    fn bounds(&self) -> Bounds {
+    pub(crate) fn bounds(&self) -> Bounds {
         Bounds::bytes(self.limit)
     }
 
@@ -176,7 +176,7 @@ impl Socket {
         }
     }
 
-    fn receive<T>(
+    pub(crate) fn receive<T>(
         &self,
         bounds: Bounds,
         patience: Patience,
@@ -201,7 +201,7 @@ fn waited(result: Result<(), TrySendError>) -> Result<(), SendError> {
 }
 
 /// The outcome of a receive that waits as long as it takes.
-fn received<T>(result: Result<T, TryRecvError>) -> Result<T, RecvError> {
+pub(crate) fn received<T>(result: Result<T, TryRecvError>) -> Result<T, RecvError> {
     result.map_err(|err| match err {
         TryRecvError::Recv(err) => err,
         TryRecvError::Empty => RecvError::Io(io::ErrorKind::WouldBlock.into()),

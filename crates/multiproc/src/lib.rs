@@ -17,6 +17,11 @@
 //!
 //! A function of your program runs in another process of your program, and what it returns comes back. If it crashes,
 //! leaks, hangs or is killed, that costs you one result and one error that says what happened.
+//!
+//! # Crate features
+//!
+//! - **python** (off by default): Python objects as values and over connections: the module `pickle`, and `send_object`,
+//!   `recv_object` and their kin on the ends of connections.
 #![forbid(unsafe_code)]
 
 pub use multiproc_image::{
@@ -53,6 +58,21 @@ pub mod pool {
 /// Values as bytes, with descriptors travelling beside them.
 pub mod wire {
     pub use multiproc_wire::*;
+}
+
+/// Python objects: plain data, and nothing that runs.
+///
+/// ```
+/// use multiproc::{Connection, pickle::Object, pipe};
+///
+/// let (ours, python): (Connection<()>, Connection<()>) = pipe()?;
+/// python.send_object(&("seven", 7))?; // Python: conn.send(('seven', 7))
+/// assert_eq!(ours.recv_object::<Object>()?.to_string(), "('seven', 7)");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[cfg(feature = "python")]
+pub mod pickle {
+    pub use multiproc_wire::pickle::*;
 }
 
 /// The pages that stand beside the code, so that what they show is compiled and run.
