@@ -4,7 +4,11 @@
 //! so and shows nothing.
 #![expect(clippy::unwrap_used, reason = "a helper may fail the test that calls it")]
 
+#[path = "../support/watchdog.rs"]
+mod watchdog;
 mod python;
+#[cfg(feature = "python")]
+mod objects;
 
 use std::{io::Write, sync::OnceLock, thread};
 
@@ -20,6 +24,7 @@ const SIZES: [usize; 5] = [0, 1, 16 << 10, (16 << 10) + 1, 64 << 20];
 
 fn pythons() -> &'static [Python] {
     static FOUND: OnceLock<Vec<Python>> = OnceLock::new();
+    watchdog::start();
     FOUND.get_or_init(|| {
         let found = Python::find();
         // To the terminal itself, past the harness: a skipped test must not look like a passed one.

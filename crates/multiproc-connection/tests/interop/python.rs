@@ -10,7 +10,11 @@ use std::{
 
 use multiproc_connection::Address;
 
-const PROGRAM: &str = include_str!("echo.py");
+/// Echoes bytes.
+const ECHO: &str = include_str!("echo.py");
+/// Talks objects.
+#[cfg(feature = "python")]
+pub(crate) const OBJECTS: &str = include_str!("objects.py");
 const VERSION: &str = "import sys; print('%d.%d.%d' % sys.version_info[:3])";
 
 /// One Python.
@@ -50,8 +54,13 @@ impl Python {
 
     /// Starts the echoing program.
     pub(crate) fn start(&self, what: &str, args: &[&str]) -> Running {
+        self.run(ECHO, what, args)
+    }
+
+    /// Starts a program.
+    pub(crate) fn run(&self, text: &str, what: &str, args: &[&str]) -> Running {
         let mut command = Command::new(&self.program);
-        command.args(["-c", PROGRAM, what]).args(args).stdin(Stdio::null()).stdout(Stdio::piped());
+        command.args(["-c", text, what]).args(args).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap());
         Running { child, lines }
