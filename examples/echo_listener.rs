@@ -8,11 +8,18 @@
 //! An address with a leading `@` is an abstract name, one with a `/` a path, all else `host:port` or
 //! `[v6]:port`. Clients from CPython 3.11 and before are let in unless `--no-md5` is given.
 //!
+//! With `--objects` each message is a Python object, which is read and written anew. One that is no
+//! plain data has no echo: there is a warning that names it, and its client is let go, so that it
+//! does not wait for ever.
+//!
 //! Python: `with Listener(address, authkey=key) as listener: conn = listener.accept()`.
 
 use std::{env, error::Error, io::Write, process::ExitCode, thread, time::Duration};
 
-use multiproc::connection::{AcceptError, Connection, Listener, RecvError};
+use multiproc::{
+    connection::{AcceptError, Connection, Listener, RecvError, SendError},
+    pickle::Object,
+};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -30,18 +37,20 @@ fn main() -> ExitCode {
 fn listen() -> Result<()> {
     let mut builder = Listener::builder().backlog(128);
     let (mut has_address, mut md5) = (false, true);
+    let mut echo: fn(&Connection<()>) -> Result<()> = echo_bytes;
     let mut args = env::args().skip(1);
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
         match &*arg {
             "--address" => (builder, has_address) = (builder.address(value()?), true),
             "--authkey" => builder = builder.authkey(value()?),
+            "--objects" => echo = echo_objects,
             "--no-md5" => md5 = false,
             _ => return Err(format!("unknown argument `{arg}`").into()),
         }
     }
     if !has_address {
-        return Err("usage: echo_listener --address A [--authkey K] [--no-md5]".into());
+        return Err("usage: echo_listener --address A [--authkey K] [--objects] [--no-md5]".into());
     }
     let listener = if md5 { builder.allow_md5() } else { builder }.bind()?;
     println!("{}", listener.address());
@@ -50,7 +59,11 @@ fn listen() -> Result<()> {
         match listener.accept() {
             Ok(client) => {
                 // One that cannot be served is let go.
-                let _ = thread::Builder::new().spawn(move || echo(&client));
+                let _ = thread::Builder::new().spawn(move || {
+                    if let Err(err) = echo(&client) {
+                        eprintln!("warning: {}", chain(&*err));
+                    }
+                });
             }
             Err(err @ AcceptError::Authentication(_)) => eprintln!("warning: {}", chain(&err)),
             Err(err) => {
@@ -63,19 +76,28 @@ fn listen() -> Result<()> {
     }
 }
 
-fn echo(client: &Connection<()>) {
+fn echo_bytes(client: &Connection<()>) -> Result<()> {
     loop {
         match client.recv_bytes() {
-            Ok(message) => {
-                if client.send_bytes(&message).is_err() {
-                    return;
-                }
-            }
-            Err(RecvError::Closed) => return,
-            Err(err) => {
-                eprintln!("warning: {}", chain(&err));
-                return;
-            }
+            Ok(message) => match client.send_bytes(&message) {
+                Err(SendError::Closed) => return Ok(()),
+                sent => sent?,
+            },
+            Err(RecvError::Closed) => return Ok(()),
+            Err(err) => return Err(err.into()),
+        }
+    }
+}
+
+fn echo_objects(client: &Connection<()>) -> Result<()> {
+    loop {
+        match client.recv_object::<Object>() {
+            Ok(object) => match client.send_object(&object) {
+                Err(SendError::Closed) => return Ok(()),
+                sent => sent?,
+            },
+            Err(RecvError::Closed) => return Ok(()),
+            Err(err) => return Err(err.into()),
         }
     }
 }

@@ -82,4 +82,7 @@ pub mod _documentation {
     pub mod readme {}
     #[doc = include_str!("../../../docs/guide.md")]
     pub mod guide {}
+    #[cfg(feature = "python")]
+    #[doc = include_str!("../../../docs/python.md")]
+    pub mod python {}
 }

@@ -11,3 +11,4 @@ mod arguments;
 mod errors;
 mod changes;
 mod kills;
+mod echo;
