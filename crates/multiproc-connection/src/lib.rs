@@ -35,7 +35,7 @@
 //! - With a key both ends prove that they know it, as CPython does since 3.12; the MD5 of older ones
 //!   has to be allowed. Keys are proven, messages are not encrypted.
 //! - Objects for a Python end are told from values for a Rust end by the call, `send_object` and not
-//!   `send`: what is sent says nothing of its form, and a pickle decoded as something else is an error.
+//!   `send`. A message does not say which it is, so both ends have to agree.
 //! - Nothing is read ahead: what was not received yet is there for whoever receives next, in
 //!   whichever process.
 //! - The end of a pipe is seen when the last copy of its other end is closed. A copy that you keep

@@ -1,6 +1,12 @@
 //! Ends a test binary that hangs.
 
-use std::{process, sync::Once, thread, time::Duration};
+use std::{
+    io::{self, Write},
+    process,
+    sync::Once,
+    thread,
+    time::Duration,
+};
 
 /// How long all tests of a binary together may take before one of them counts as hung.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -12,7 +18,7 @@ pub(crate) fn start() {
         thread::spawn(|| {
             // Ends with the process, which is long before.
             thread::sleep(PATIENCE);
-            eprintln!("a test hangs: no run takes {PATIENCE:?}");
+            let _ = writeln!(io::stderr().lock(), "a test hangs: no run takes {PATIENCE:?}");
             process::abort();
         });
     });
