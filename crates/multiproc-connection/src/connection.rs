@@ -28,7 +28,9 @@ use crate::{RecvError, RecvTimeoutError, SendError, TryRecvError, TrySendError, 
 /// `multiprocessing.connection.Connection`. `poll` and `recv` are joined by `try_recv` and
 /// `recv_timeout`, which leave no moment in which another receiver can be faster. Offsets and sizes
 /// of `send_bytes` and `recv_bytes_into` are slices: `&buf[5..]`. What `fileno` returns is
-/// [`AsFd`] and [`AsRawFd`]; `with` is a scope; `closed` cannot happen.
+/// [`AsFd`] and [`AsRawFd`]; `with` is a scope; `closed` cannot happen. With a Python at the other
+/// end, `send` and `recv` are `send_object` and `recv_object`, for which there is the feature
+/// `python`.
 ///
 /// # Examples
 ///
@@ -282,6 +284,8 @@ impl<S: Serialize, R> Connection<S, R> {
     }
 
     /// Sends a value if the pipe has room for it.
+    ///
+    /// On a stream there has to be room for the first byte; the rest is then waited for.
     ///
     /// # Errors
     ///

@@ -66,6 +66,8 @@ impl<S, R> Connection<S, R> {
 
     /// Sends a value as a Python object if the pipe has room for it.
     ///
+    /// On a stream there has to be room for the first byte; the rest is then waited for.
+    ///
     /// # Errors
     ///
     /// Returns [`TrySendError::Full`] where [`send_object`](Self::send_object) would wait, else as

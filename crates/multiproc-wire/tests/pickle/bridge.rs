@@ -222,6 +222,22 @@ fn object_that_a_value_writes_as_something_else_is_a_pickle_there() {
 }
 
 #[test]
+fn object_that_serde_sets_aside_is_itself_again() {
+    #[derive(Serialize)]
+    #[serde(tag = "outer")]
+    enum Outer {
+        Only(Inner),
+    }
+    #[derive(Serialize)]
+    enum Inner {
+        Only { content: Object },
+    }
+    let content = Object::Set(vec![1.into()]);
+    let shown = to_object(&Outer::Only(Inner::Only { content })).unwrap().to_string();
+    assert_eq!(shown, "{'outer': 'Only', 'Only': {'content': {1}}}");
+}
+
+#[test]
 fn deep_types_are_refused_before_the_stack_ends() {
     let deep = |levels| {
         (1..levels)

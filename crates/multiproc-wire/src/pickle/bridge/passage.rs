@@ -35,7 +35,7 @@ fn replace(passage: Passage) -> Passage {
 pub(super) enum Arrival {
     Object(Object),
     TooDeep,
-    /// It was not an object that used the name.
+    /// What used the name was no object, or one that had been written before.
     Nothing,
 }
 

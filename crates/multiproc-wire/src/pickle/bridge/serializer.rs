@@ -7,7 +7,9 @@ use super::{
     compound::{Items, Pairs, Tuple},
     passage::{self, Arrival, NAME},
 };
-use crate::pickle::{Object, ObjectErrorKind, error::Fault, limits::MAX_DEPTH};
+use crate::pickle::{
+    Globals, Limits, Object, ObjectErrorKind, decode_with, error::Fault, limits::MAX_DEPTH,
+};
 
 /// Makes an object, with so many levels below it.
 #[derive(Clone, Copy)]
@@ -93,10 +95,15 @@ impl Serializer for ObjectSerializer {
             return value.serialize(self);
         }
         let (result, arrival) = passage::await_object(self.depth, || value.serialize(self));
-        match arrival {
-            Arrival::Object(object) => Ok(object),
-            Arrival::TooDeep => Err(ObjectErrorKind::TooDeep { limit: MAX_DEPTH }.into()),
-            Arrival::Nothing => result,
+        match (arrival, result?) {
+            (Arrival::Object(object), _) => Ok(object),
+            (Arrival::TooDeep, _) => Err(ObjectErrorKind::TooDeep { limit: MAX_DEPTH }.into()),
+            // It was kept as a pickle meanwhile, as serde does with tagged enums inside each other.
+            (Arrival::Nothing, Object::Bytes(bytes)) => {
+                let limits = Limits { depth: self.depth, globals: Globals::Any, ..Limits::DEFAULT };
+                decode_with(&bytes, limits).map_err(|err| serde::ser::Error::custom(err.kind()))
+            }
+            (Arrival::Nothing, object) => Ok(object),
         }
     }
 
