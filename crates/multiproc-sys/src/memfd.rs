@@ -1,7 +1,7 @@
 //! Bytes in a sealed file without a name.
 //!
-//! **Invariant:** a file made here can neither shrink nor change once it is shared, so a reader is never killed by a
-//! peer's `ftruncate` and never sees bytes move under it.
+//! **Invariant:** a file made by [`seal`] can neither shrink nor change once it is shared, so a reader is never killed by
+//! a peer's `ftruncate` and never sees bytes move under it. One made by [`fixed`] can change, and never its length.
 
 use std::{
     io::{self, ErrorKind},
@@ -9,12 +9,18 @@ use std::{
 };
 
 use rustix::{
-    fs::{MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate, memfd_create},
+    fs::{
+        FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, fcntl_get_seals, fstat,
+        ftruncate, memfd_create,
+    },
     io::{Errno, pread, write},
+    process::{Resource, getrlimit},
 };
 
 const SEALS: SealFlags =
     SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::WRITE).union(SealFlags::SEAL);
+
+const FIXED: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::SEAL);
 
 /// Copies `bytes` into a new sealed file.
 ///
@@ -89,6 +95,76 @@ pub fn is_sealed(file: &impl AsFd) -> bool {
     fcntl_get_seals(file).is_ok_and(|seals| seals.contains(SEALS))
 }
 
+/// Makes a file of `length` zero bytes that can be written to and mapped, and whose length nobody can change.
+///
+/// It has no memory behind it yet: [`reserve`] what is to be relied on.
+///
+/// # Errors
+///
+/// `EFBIG` where this process may not make files of that length; `EMFILE`, `ENFILE`, `ENOMEM`.
+pub fn fixed(length: u64) -> io::Result<OwnedFd> {
+    check_limit(length)?;
+    let file = create()?;
+    ftruncate(&file, length)?;
+    fcntl_add_seals(&file, FIXED)?;
+    Ok(file)
+}
+
+/// Returns true if nobody can change the length of `file`.
+#[must_use]
+pub fn is_fixed(file: &impl AsFd) -> bool {
+    fcntl_get_seals(file).is_ok_and(|seals| seals.contains(SealFlags::SHRINK | SealFlags::GROW))
+}
+
+/// Puts memory behind `length` bytes of a file from `offset` on, so that no access to them can fail any more; bytes that
+/// have some already keep what they hold.
+///
+/// # Errors
+///
+/// `ENOSPC` or `ENOMEM` where there is not enough; the file is then as it was.
+pub fn reserve(file: BorrowedFd<'_>, offset: u64, length: u64) -> io::Result<()> {
+    allocate(file, FallocateFlags::KEEP_SIZE, offset, length)
+}
+
+/// Gives back the memory behind `length` bytes of a file from `offset` on, which read as zeroes from then on.
+///
+/// # Errors
+///
+/// What `fallocate(2)` reports.
+pub fn release(file: BorrowedFd<'_>, offset: u64, length: u64) -> io::Result<()> {
+    allocate(file, FallocateFlags::KEEP_SIZE | FallocateFlags::PUNCH_HOLE, offset, length)
+}
+
+fn allocate(
+    file: BorrowedFd<'_>,
+    flags: FallocateFlags,
+    offset: u64,
+    length: u64,
+) -> io::Result<()> {
+    if length == 0 {
+        return Ok(());
+    }
+    loop {
+        match fallocate(file, flags, offset, length) {
+            // All or nothing: what was done before the signal has been undone.
+            Err(Errno::INTR) => {}
+            result => return Ok(result?),
+        }
+    }
+}
+
+/// An error where making a file of `length` bytes would have the kernel send SIGXFSZ, which kills.
+///
+/// # Errors
+///
+/// `EFBIG`.
+pub fn check_limit(length: u64) -> io::Result<()> {
+    match getrlimit(Resource::Fsize).current {
+        Some(limit) if limit < length => Err(Errno::FBIG.into()),
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,5 +196,27 @@ mod tests {
             ErrorKind::InvalidData
         );
         assert_eq!(got.capacity(), 0, "nothing was allocated");
+    }
+
+    #[test]
+    fn fixed_file_keeps_its_length_and_takes_bytes() {
+        let file = fixed(10_000).unwrap();
+        assert!(is_fixed(&file) && !is_sealed(&file));
+        assert!(!is_fixed(&memfd_create(c"open", MemfdFlags::empty()).unwrap()));
+        assert!(ftruncate(&file, 1).is_err() && ftruncate(&file, 20_000).is_err());
+        assert_eq!(write(&file, b"bytes").unwrap(), 5);
+    }
+
+    #[test]
+    fn memory_is_there_when_reserved_and_gone_when_released() {
+        let file = fixed(1 << 20).unwrap();
+        let committed = || fstat(&file).unwrap().st_blocks * 512;
+        assert_eq!(committed(), 0);
+        reserve(file.as_fd(), 0, 1 << 19).unwrap();
+        assert_eq!(committed(), 1 << 19);
+        release(file.as_fd(), 0, 1 << 19).unwrap();
+        assert_eq!(committed(), 0);
+        assert_eq!(fstat(&file).unwrap().st_size, 1 << 20);
+        reserve(file.as_fd(), 0, 0).unwrap();
     }
 }

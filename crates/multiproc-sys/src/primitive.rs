@@ -8,6 +8,10 @@ pub use std::sync::atomic::{Ordering, fence};
 
 /// An atomic `bool`.
 pub type AtomicBool = std::sync::atomic::AtomicBool;
+/// An atomic `u8`.
+pub type AtomicU8 = std::sync::atomic::AtomicU8;
+/// An atomic `u16`.
+pub type AtomicU16 = std::sync::atomic::AtomicU16;
 /// An atomic `u32`.
 pub type AtomicU32 = std::sync::atomic::AtomicU32;
 /// An atomic `i32`.
