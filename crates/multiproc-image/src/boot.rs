@@ -81,6 +81,33 @@ pub fn pack(
     payload: &[u8],
     fds: Vec<OwnedFd>,
 ) -> Result<Packed, StartError> {
+    pack_items(bootstrap::collect(), entry, name, record, payload, fds)
+}
+
+/// Packs the same as [`pack`] for a process that gets nothing installed: one that has to outlive what is handed down, and
+/// would keep it alive.
+///
+/// # Errors
+///
+/// As [`pack`].
+pub fn pack_bare(
+    entry: Entry,
+    name: &dyn Fn() -> String,
+    record: Record,
+    payload: &[u8],
+    fds: Vec<OwnedFd>,
+) -> Result<Packed, StartError> {
+    pack_items(Vec::new(), entry, name, record, payload, fds)
+}
+
+fn pack_items(
+    handed_down: Vec<bootstrap::Item>,
+    entry: Entry,
+    name: &dyn Fn() -> String,
+    record: Record,
+    payload: &[u8],
+    fds: Vec<OwnedFd>,
+) -> Result<Packed, StartError> {
     let image = executable::this();
     let offset = |function: Entry| {
         let outside =
@@ -90,7 +117,7 @@ pub fn pack(
     let line = lifeline::for_child().map_err(StartError::os("make the lifeline of a child"))?;
     let mut all = vec![line];
     let mut items = Vec::new();
-    for item in bootstrap::collect() {
+    for item in handed_down {
         items.push(Item { install: offset(item.install)?, bytes: item.bytes, fds: item.fds.len() });
         all.extend(item.fds);
     }

@@ -22,10 +22,17 @@ mod memory;
 mod mapping;
 mod shared_bytes;
 mod segment;
+mod shared_memory;
+pub mod tracker;
 
 pub use error::{OutOfRange, ShmError};
 pub use segment::Segment;
 pub use shared_bytes::SharedBytes;
+pub use shared_memory::{Builder, SharedMemory};
 
 /// What a type promises so that its values can be read from and written to shared memory.
 pub use bytemuck::{AnyBitPattern, NoUninit};
+
+// A test that makes tracked names starts the tracker.
+#[cfg(test)]
+multiproc_image::auto_init!();

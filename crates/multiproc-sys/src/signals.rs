@@ -17,8 +17,18 @@ use crate::attributes::{set_signal_mask, signal_mask};
 pub enum Signal {
     /// SIGINT: Ctrl-C.
     Interrupt = libc::SIGINT,
+    /// SIGTERM: a polite request to end.
+    Terminate = libc::SIGTERM,
     /// SIGCHLD: a child has ended.
     Child = libc::SIGCHLD,
+}
+
+impl Signal {
+    /// This signal's bit in a mask of signals.
+    #[must_use]
+    pub const fn bit(self) -> u64 {
+        1 << (self as i32 - 1)
+    }
 }
 
 /// What a process did on a signal before it was told to do otherwise.

@@ -26,15 +26,18 @@ pub enum Feature {
     Sigio,
     /// `execveat(2)`. Without: `/proc/self/exe` is executed.
     Execveat,
+    /// `O_TMPFILE` in `/dev/shm`. Without: named memory is made under its name, for all to see before it is ready.
+    Tmpfile,
 }
 
-const NAMES: [(Feature, &str); 6] = [
+const NAMES: [(Feature, &str); 7] = [
     (Feature::Pidfd, "pidfd"),
     (Feature::PidfdInfo, "pidfd_info"),
     (Feature::CloseRange, "close_range"),
     (Feature::CloneParent, "clone_parent"),
     (Feature::Sigio, "sigio"),
     (Feature::Execveat, "execveat"),
+    (Feature::Tmpfile, "tmpfile"),
 ];
 
 /// Returns true if `feature` is to be treated as missing in this process.
