@@ -113,6 +113,48 @@ pub enum ShmError {
     },
 }
 
+/// Why a list in shared memory cannot be made, opened or used as asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ListError {
+    /// There is no memory for it, or none under its name. Python raises `OSError`, `FileExistsError` and the like.
+    #[error(transparent)]
+    Memory(#[from] ShmError),
+
+    /// There is no item at this position. Python raises `IndexError`.
+    #[error("item {index} of a list of {len}")]
+    IndexOutOfRange {
+        /// The position asked for; negative ones count from the end.
+        index: isize,
+        /// How many items there are.
+        len: usize,
+    },
+
+    /// A text or byte string does not fit where it was to be stored, and what was there is unchanged.
+    ///
+    /// Python raises `ValueError` with these words.
+    #[error("bytes/str item of {size} bytes exceeds available storage of {room} bytes")]
+    TooLarge {
+        /// Its length in bytes.
+        size: usize,
+        /// How much room there is, fixed when the list was made.
+        room: usize,
+    },
+
+    /// No item equals the one asked for. Python raises `ValueError`.
+    #[error("no item of the list is equal to that")]
+    Absent,
+
+    /// What lies in the memory is no list, or somebody has damaged it. Python raises this or that, or returns garbage.
+    #[error("shared memory {name:?} holds no intact list: {what}")]
+    Malformed {
+        /// The memory's name.
+        name: String,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+}
+
 impl ShmError {
     /// Returns true if there was not enough memory, or no descriptor left, so that trying later may help.
     #[must_use]

@@ -23,10 +23,12 @@ mod mapping;
 mod shared_bytes;
 mod segment;
 mod shared_memory;
+mod shareable_list;
 pub mod tracker;
 
-pub use error::{OutOfRange, ShmError};
+pub use error::{ListError, OutOfRange, ShmError};
 pub use segment::Segment;
+pub use shareable_list::{Item, ListBuilder, ShareableList};
 pub use shared_bytes::SharedBytes;
 pub use shared_memory::{Builder, SharedMemory};
 

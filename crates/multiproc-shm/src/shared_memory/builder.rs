@@ -1,6 +1,9 @@
 //! Shared memory, described before it is made or opened.
 
-use std::io;
+use std::{
+    io,
+    os::fd::{AsFd, OwnedFd},
+};
 
 use multiproc_sys::memfd;
 
@@ -13,7 +16,6 @@ use crate::{
     segment::check_size,
     tracker::{self, Line, Registration},
 };
-use std::os::fd::{AsFd, OwnedFd};
 
 /// Describes a block that is about to be made or opened.
 ///
@@ -68,7 +70,7 @@ impl Builder {
     ///
     /// [`ShmError::InvalidSize`], [`ShmError::NoSpace`], [`ShmError::Tracker`], [`ShmError::Os`]; there is then no block.
     pub fn create(self, size: usize) -> Result<SharedMemory, ShmError> {
-        self.make(None, size)
+        self.make(None, size, &[])
     }
 
     /// Makes a block of `size` zero bytes under this name, with or without a leading slash.
@@ -78,12 +80,16 @@ impl Builder {
     /// [`ShmError::InvalidName`]; [`ShmError::Exists`] where there is one of this name, which is left as it is; and as
     /// [`create`](Self::create).
     pub fn create_named(self, name: &str, size: usize) -> Result<SharedMemory, ShmError> {
-        let name = place::check_name(name)?;
-        check_size(size)?;
-        if place::identity_of(name).is_some() {
-            return Err(ShmError::Exists { name: name.into() });
-        }
-        self.make(Some(name), size)
+        self.make(Some(name), size, &[])
+    }
+
+    /// Makes a block that holds `contents`, before anybody can see it without them.
+    pub(crate) fn create_holding(
+        self,
+        name: Option<&str>,
+        contents: &[u8],
+    ) -> Result<SharedMemory, ShmError> {
+        self.make(name, contents.len(), contents)
     }
 
     /// Opens the block of this name, with or without a leading slash, whoever has made it.
@@ -110,7 +116,7 @@ impl Builder {
             let there = u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512);
             reserve(&file, size as u64, there)?;
         }
-        let mapping = map(&file, size, name)?;
+        let mapping = map(&file, size)?;
         let registration = Registration { name: name.into(), identity: place::identity(&stat) };
         let line = self.track.unwrap_or(false).then_some(Line::Own);
         if line.is_some() {
@@ -141,104 +147,117 @@ impl Builder {
         }
     }
 
-    fn make(self, name: Option<&str>, size: usize) -> Result<SharedMemory, ShmError> {
-        let length = check_size(size)?;
-        let track = self.track.unwrap_or(true);
-        let failed =
-            |source| ShmError::os(format!("make shared memory in {}", place::FOLDER))(source);
+    fn make(
+        self,
+        name: Option<&str>,
+        size: usize,
+        contents: &[u8],
+    ) -> Result<SharedMemory, ShmError> {
+        let name = name.map(place::check_name).transpose()?;
+        check_size(size)?;
+        if let Some(name) = name
+            && place::identity_of(name).is_some()
+        {
+            return Err(ShmError::Exists { name: name.into() });
+        }
+        let plan = Plan { name, size, contents, track: self.track.unwrap_or(true) };
+        let failed = ShmError::os(format!("make shared memory in {}", place::FOLDER));
         match place::create_unnamed().map_err(failed)? {
-            Some(file) => {
-                fill(&file, length)?;
-                make_visible(file, name, size, track)
-            }
-            None => make_in_sight(name, size, length, track),
+            Some(file) => plan.make_visible(file),
+            None => plan.make_in_sight(),
         }
     }
 }
 
-/// Gives a finished block its name: nobody ever sees one that is not, and a process killed before leaves nothing.
-fn make_visible(
-    file: OwnedFd,
-    wanted: Option<&str>,
+/// A block that is to be made.
+struct Plan<'a> {
+    /// None for one that nobody has.
+    name: Option<&'a str>,
     size: usize,
+    /// What it begins with.
+    contents: &'a [u8],
     track: bool,
-) -> Result<SharedMemory, ShmError> {
-    let stat = place::look(&file).map_err(ShmError::os("look at new shared memory"))?;
-    loop {
-        let name = wanted.map_or_else(random_name, |name| Ok(name.into()))?;
-        let registration = Registration { name, identity: place::identity(&stat) };
-        let name = &registration.name;
-        let mapping = map(&file, size, name)?;
-        let line = track.then_some(Line::Own);
-        if track {
-            // First, so that there is no moment at which the name exists and the tracker does not know it. Told too
-            // much it does no harm: it removes a name only from the file that was registered with it.
-            tracker::register(&registration)?;
-        }
-        let Err(source) = place::give_name(&file, name) else {
-            return Ok(SharedMemory::new(registration, file.into(), mapping, line));
-        };
-        if track {
-            tracker::unregister(&Line::Own, &registration);
-        }
-        match (source.kind(), wanted) {
-            (io::ErrorKind::AlreadyExists, None) => {}
-            (io::ErrorKind::AlreadyExists, Some(_)) => {
-                return Err(ShmError::Exists { name: registration.name });
-            }
-            _ => return Err(ShmError::os(format!("give shared memory the name {name:?}"))(source)),
-        }
-    }
 }
 
-/// Makes a block as `shm_open` does, where files without a name are not to be had.
-fn make_in_sight(
-    wanted: Option<&str>,
-    size: usize,
-    length: u64,
-    track: bool,
-) -> Result<SharedMemory, ShmError> {
-    let (name, file) = loop {
-        let name = wanted.map_or_else(random_name, |name| Ok(name.into()))?;
-        match (place::create_named(&name), wanted) {
-            (Ok(file), _) => break (name, file),
-            (Err(err), None) if err.kind() == io::ErrorKind::AlreadyExists => {}
-            (Err(err), Some(_)) if err.kind() == io::ErrorKind::AlreadyExists => {
-                return Err(ShmError::Exists { name });
+impl Plan<'_> {
+    /// Gives a file its name when the block is finished: nobody ever sees one that is not, and a process killed before
+    /// leaves nothing.
+    fn make_visible(&self, file: OwnedFd) -> Result<SharedMemory, ShmError> {
+        let mapping = self.fill(&file)?;
+        let identity = identity_of_new(&file)?;
+        let registration = loop {
+            let registration = Registration { name: self.next_name()?, identity };
+            if self.track {
+                // First, so that there is no moment at which the name exists and the tracker does not know it. Told too
+                // much it does no harm: it removes a name only from the file that was registered with it.
+                tracker::register(&registration)?;
             }
-            (Err(err), _) => {
-                return Err(ShmError::os(format!("make shared memory {name:?}"))(err));
-            }
-        }
-    };
-    let stat = place::look(&file).map_err(ShmError::os("look at new shared memory"))?;
-    let registration = Registration { name, identity: place::identity(&stat) };
-    let line = track.then_some(Line::Own);
-    let made = (|| {
-        if track {
-            tracker::register(&registration)?;
-        }
-        fill(&file, length)?;
-        map(&file, size, &registration.name)
-    })();
-    match made {
-        Ok(mapping) => Ok(SharedMemory::new(registration, file.into(), mapping, line)),
-        Err(err) => {
-            // It is ours, and of no use.
-            let _ = place::remove_exactly(&registration.name, registration.identity);
-            if track {
+            let Err(err) = place::give_name(&file, &registration.name) else { break registration };
+            if self.track {
                 tracker::unregister(&Line::Own, &registration);
             }
-            Err(err)
+            self.refused(registration.name, err)?;
+        };
+        Ok(SharedMemory::new(registration, file.into(), mapping, self.line()))
+    }
+
+    /// Makes a block as `shm_open` does, where files without a name are not to be had.
+    fn make_in_sight(&self) -> Result<SharedMemory, ShmError> {
+        let (name, file) = loop {
+            let name = self.next_name()?;
+            match place::create_named(&name) {
+                Ok(file) => break (name, file),
+                Err(err) => self.refused(name, err)?,
+            }
+        };
+        let registration = Registration { name, identity: identity_of_new(&file)? };
+        let registered = if self.track { tracker::register(&registration) } else { Ok(()) };
+        match registered.and_then(|()| self.fill(&file)) {
+            Ok(mapping) => Ok(SharedMemory::new(registration, file.into(), mapping, self.line())),
+            Err(err) => {
+                // It is ours, and of no use.
+                let _ = place::remove_exactly(&registration.name, registration.identity);
+                if self.track {
+                    tracker::unregister(&Line::Own, &registration);
+                }
+                Err(err)
+            }
         }
+    }
+
+    /// Gives a new file its size, all the memory for it, and its contents.
+    fn fill(&self, file: &OwnedFd) -> Result<Mapping, ShmError> {
+        let length = self.size as u64;
+        let sized = memfd::check_limit(length);
+        let sized = sized.and_then(|()| Ok(rustix::fs::ftruncate(file, length)?));
+        sized.map_err(ShmError::os(format!("make shared memory of {length} bytes")))?;
+        reserve(file, length, 0)?;
+        let mapping = map(file, self.size)?;
+        mapping.bytes().write(0, self.contents)?;
+        Ok(mapping)
+    }
+
+    fn next_name(&self) -> Result<String, ShmError> {
+        self.name.map_or_else(random_name, |name| Ok(name.into()))
+    }
+
+    /// An error unless another name is worth a try.
+    fn refused(&self, name: String, source: io::Error) -> Result<(), ShmError> {
+        match (source.kind(), self.name) {
+            (io::ErrorKind::AlreadyExists, None) => Ok(()),
+            (io::ErrorKind::AlreadyExists, Some(_)) => Err(ShmError::Exists { name }),
+            _ => Err(ShmError::os(format!("give shared memory the name {name:?}"))(source)),
+        }
+    }
+
+    fn line(&self) -> Option<Line> {
+        self.track.then_some(Line::Own)
     }
 }
 
-/// Gives a new file its size, and all the memory for it.
-fn fill(file: &OwnedFd, length: u64) -> Result<(), ShmError> {
-    let sized = memfd::check_limit(length).and_then(|()| Ok(rustix::fs::ftruncate(file, length)?));
-    sized.map_err(ShmError::os(format!("make shared memory of {length} bytes")))?;
-    reserve(file, length, 0)
+fn identity_of_new(file: &OwnedFd) -> Result<place::Identity, ShmError> {
+    let stat = place::look(file).map_err(ShmError::os("look at new shared memory"))?;
+    Ok(place::identity(&stat))
 }
 
 /// Puts memory behind `length` bytes of a file, of which `there` have some already.
@@ -251,7 +270,6 @@ fn reserve(file: &OwnedFd, length: u64, there: u64) -> Result<(), ShmError> {
     })
 }
 
-fn map(file: &OwnedFd, size: usize, name: &str) -> Result<Mapping, ShmError> {
-    Mapping::new(file, size)
-        .map_err(ShmError::os(format!("map shared memory {name:?} of {size} bytes")))
+fn map(file: &OwnedFd, size: usize) -> Result<Mapping, ShmError> {
+    Mapping::new(file, size).map_err(ShmError::os(format!("map shared memory of {size} bytes")))
 }
