@@ -1,20 +1,41 @@
 //! Memory that processes share.
 //!
 //! ```
-//! use multiproc_shm::Segment;
+//! use multiproc_shm::{Segment, SharedMemory};
 //!
-//! let segment = Segment::new(4096)?; // Goes with any message as a descriptor.
-//! segment.bytes().write(0, b"howdy")?;
-//! assert_eq!(segment.bytes().slice(..5)?.to_vec(), b"howdy");
+//! multiproc_image::entry::init(); // Or `#[multiproc::main]`: the tracker of names is a copy of this program.
+//!
+//! // With a name, for any program that knows it.
+//! let memory = SharedMemory::create(1024)?;
+//! memory.buf().write(0, b"howdy")?;
+//! assert_eq!(SharedMemory::open(memory.name())?.buf().slice(..5)?.to_vec(), b"howdy");
+//! memory.unlink()?;
+//!
+//! // Without, for those to whom it is sent.
+//! let segment = Segment::new(4096)?;
+//! segment.bytes().set(8, &1.5)?;
+//! assert_eq!(segment.bytes().get::<f64>(8)?, 1.5);
 //! # Ok::<(), multiproc_shm::ShmError>(())
 //! ```
 //!
 //! | type | what it is |
 //! |---|---|
+//! | [`SharedMemory`] | Python's: a block with a name, opened by Rust and Python alike |
+//! | [`ShareableList`] | Python's: a list of numbers, texts and bytes in such a block |
 //! | [`Segment`] | memory without a name: a sealed file that cannot shrink, freed with its last holder |
-//! | [`SharedBytes`] | the bytes: copied in and out, or atomics; never a slice, because others write to them |
+//! | [`SharedBytes`] | the bytes of either: copied in and out, or atomics; never a slice, because others write to them |
 //!
-//! Memory is reserved when it is made, so a full `/dev/shm` or a limit is an error, not a signal later.
+//! # Which to take
+//!
+//! Memory without a name leaves nothing behind, needs no `/dev/shm` and no [`tracker`], and nobody can cut it short. A name
+//! is for programs that did not start one another, Python's above all. Both travel inside messages.
+//!
+//! All memory is reserved when it is made, so a full `/dev/shm` or a limit is an error there, not a signal later. What it
+//! costs is that a block takes all its memory at once; [`Segment::sparse`] does not.
+//!
+//! # Crate features
+//!
+//! None.
 
 pub mod error;
 pub mod copy;

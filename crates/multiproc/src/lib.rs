@@ -48,6 +48,11 @@ pub mod connection {
 }
 pub use multiproc_connection::{Connection, pipe, simplex};
 
+/// Memory that processes share: blocks with a name, lists in them, and memory that needs none.
+pub mod shared_memory {
+    pub use multiproc_shm::*;
+}
+
 pub use multiproc_pool::{Imap, Pool, PoolError, TaskError};
 
 /// Pools of worker processes.

@@ -6,6 +6,7 @@
 mod programs;
 mod tree;
 mod hello;
+mod shared_memory;
 mod output;
 mod arguments;
 mod errors;

@@ -23,7 +23,7 @@ fn folder() -> PathBuf {
     let binary = env::current_exe().unwrap();
     let profile = binary.parent().and_then(Path::parent).unwrap();
     let folder = profile.join("examples");
-    let programs = ["hello", "checksum", "echo_listener", "echo_client"];
+    let programs = ["hello", "checksum", "echo_listener", "echo_client", "shared_memory"];
     if !programs.iter().all(|name| folder.join(name).is_file()) {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["build", "--examples", "--package", "multiproc-examples", "--target-dir"]);
