@@ -7,7 +7,7 @@
 //!
 //! **Why that is sound.** An assembly block may do to memory what some Rust code could have done. The code that this
 //! one stands for: for each byte one relaxed atomic access of the shared memory and one plain access of the private
-//! memory, which is what [`portable`] spells out. Relaxed accesses race with nothing. What is not promised is that all
+//! memory, which is what `portable.rs` spells out. Relaxed accesses race with nothing. What is not promised is that all
 //! bytes are of one moment: bytes from before and after somebody's write may stand side by side, unless a lock or a
 //! flag of the caller's orders the two.
 //!
