@@ -16,6 +16,8 @@ use multiproc::{
     simplex,
     wire::Fd,
 };
+use multiproc_tests::procfs;
+use rustix::process::{Pid, Signal, kill_process};
 
 #[multiproc::main]
 fn main() -> Result<(), Box<dyn Error>> {
@@ -44,6 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             SharedMemory::create(10)?.unlink()?;
             Ok(())
         }
+        ["tracker-killed"] => kill_tracker(),
         ["child-goes-on", method] => leave_a_child(&multiproc_tests::context_named(method)),
         ["child-makes"] => child_makes(),
         ["no-room", name] => no_room(name),
@@ -67,6 +70,18 @@ fn make_many(name: &str) -> Result<(), Box<dyn Error>> {
         }
         SharedMemory::create_named(&format!("{name}_{number}"), 10)?.unlink()?;
     }
+    Ok(())
+}
+
+/// Kills its tracker before it makes another name.
+fn kill_tracker() -> Result<(), Box<dyn Error>> {
+    let memory = SharedMemory::create(10)?;
+    for child in procfs::children_of(std::process::id()) {
+        kill_process(Pid::from_raw(child as i32).ok_or("a pid")?, Signal::KILL)?;
+        procfs::wait_until_ended(child);
+    }
+    SharedMemory::create(10)?.unlink()?;
+    memory.unlink()?;
     Ok(())
 }
 

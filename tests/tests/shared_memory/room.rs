@@ -1,12 +1,22 @@
-//! A `/dev/shm` that is small.
+//! Too little of something: room in `/dev/shm`, descriptors, the right to make large files.
 
-use std::process::Command;
+use std::{os::fd::OwnedFd, process::Command};
 
-use multiproc_tests::{TestResult, once};
+use multiproc::{
+    Failure,
+    shared_memory::{Segment, SharedMemory, tracker},
+};
+use multiproc_tests::{TestResult, once, procfs};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::programs::stderr;
+use crate::programs::{exists, stderr, trackers_of};
 
 once! { full_folder_is_an_error_and_memory_without_a_name_needs_none }
+
+multiproc_tests::once_alone! {
+    without_descriptors_making_is_an_error_that_leaves_nothing,
+    file_larger_than_allowed_is_an_error_and_no_signal,
+}
 
 // complaint: 25
 fn full_folder_is_an_error_and_memory_without_a_name_needs_none() -> TestResult {
@@ -33,5 +43,51 @@ fn full_folder_is_an_error_and_memory_without_a_name_needs_none() -> TestResult 
         assert!(line.contains("65536 bytes are free") && line.contains("--shm-size"), "{line}");
     }
     assert_eq!((lines[2], &*stderr(&output)), ("all written", ""));
+    Ok(())
+}
+
+fn without_descriptors_making_is_an_error_that_leaves_nothing() -> Result<(), Failure> {
+    assert_eq!(tracker::stop()?, None);
+    let name = format!("multiproc_descriptors_{}", std::process::id());
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: Some(64), ..limit })?;
+    let (mut failed, mut worked) = (0, 0);
+    for free in 0..24 {
+        let before = procfs::open_descriptors();
+        let mut fillers: Vec<OwnedFd> =
+            std::iter::from_fn(|| rustix::io::dup(rustix::stdio::stdin()).ok()).collect();
+        fillers.truncate(fillers.len() - free);
+        let made = SharedMemory::create_named(&name, 10);
+        drop(fillers);
+        match made {
+            Ok(memory) => {
+                worked += 1;
+                memory.unlink()?;
+            }
+            Err(err) => {
+                failed += 1;
+                assert!(err.is_exhausted(), "with {free} free descriptors: {err:?}");
+                assert!(!exists(&name), "with {free} free descriptors");
+            }
+        }
+        let running = trackers_of(std::process::id()).len();
+        assert!(tracker::stop()?.is_none_or(|code| code == 0));
+        assert!(running <= 1 && procfs::zombies_of(std::process::id()).is_empty());
+        // The lifeline of children is made once, and the descriptor of the program is opened once.
+        let new = procfs::open_descriptors().len() - before.len();
+        assert!(new <= 3, "with {free} free descriptors, {new} are left open");
+    }
+    assert!(0 < failed && 0 < worked, "{failed} {worked}");
+    Ok(())
+}
+
+fn file_larger_than_allowed_is_an_error_and_no_signal() -> Result<(), Failure> {
+    let limit = getrlimit(Resource::Fsize);
+    setrlimit(Resource::Fsize, Rlimit { current: Some(100_000), ..limit })?;
+    for made in [SharedMemory::create(100_001).map(drop), Segment::new(100_001).map(drop)] {
+        assert!(made.is_err());
+    }
+    SharedMemory::create(100_000)?.unlink()?;
+    Segment::new(100_000)?;
     Ok(())
 }

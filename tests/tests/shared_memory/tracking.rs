@@ -3,11 +3,13 @@
 use std::{
     fs,
     process::{self, Command},
+    sync::mpsc,
+    thread,
 };
 
 use multiproc::{
     Context, Failure,
-    shared_memory::{SharedMemory, tracker},
+    shared_memory::{SharedMemory, ShmError, tracker},
 };
 use multiproc_tests::{TestResult, context_named, contexts, each_start_method, once, procfs};
 use rustix::process::{Pid, Signal, kill_process};
@@ -23,6 +25,8 @@ multiproc_tests::once_alone! {
     terminated_tracker_goes_on,
     killed_tracker_is_replaced_and_told_what_is_left,
     tracker_holds_nothing_that_others_wait_for,
+    signals_while_it_starts_do_not_end_it,
+    trackers_that_are_killed_all_the_time_are_replaced,
 }
 
 once! {
@@ -33,6 +37,8 @@ once! {
     what_is_gone_already_is_said_and_the_rest_removed,
     another_block_of_the_same_name_is_spared,
     another_program_that_tracks_removes_the_block,
+    replacement_of_a_tracker_is_said,
+    program_without_a_hook_is_told_what_to_write,
     name_made_by_a_child_stays_while_its_parent_has_it,
 }
 
@@ -61,7 +67,6 @@ fn tracker_starts_with_the_first_name_and_not_before() -> Result<(), Failure> {
 }
 
 // parity: tracker.reused-by-children
-// complaint: 5
 fn descendants_share_the_tracker() -> Result<(), Failure> {
     begin_without()?;
     tracker::ensure_running()?;
@@ -114,7 +119,7 @@ fn interrupted_tracker_goes_on() -> Result<(), Failure> {
     signalled_tracker_goes_on(Signal::INT)
 }
 
-// parity: tracker.ignores-sigterm, tracker.signals-masked-at-start
+// parity: tracker.ignores-sigterm
 fn terminated_tracker_goes_on() -> Result<(), Failure> {
     signalled_tracker_goes_on(Signal::TERM)
 }
@@ -140,6 +145,7 @@ fn signalled_tracker_goes_on(signal: Signal) -> Result<(), Failure> {
     Ok(())
 }
 
+// complaint: 5
 fn killed_tracker_is_replaced_and_told_what_is_left() -> Result<(), Failure> {
     begin_without()?;
     let left = SharedMemory::create(1)?;
@@ -174,6 +180,74 @@ fn tracker_holds_nothing_that_others_wait_for() -> Result<(), Failure> {
     let session = procfs::stat_field(tracker, 6)?;
     assert_eq!(session, tracker.to_string(), "what is sent to our group does not reach it");
     assert_eq!(tracker::stop()?, Some(0));
+    Ok(())
+}
+
+// parity: tracker.signals-masked-at-start
+fn signals_while_it_starts_do_not_end_it() -> Result<(), Failure> {
+    begin_without()?;
+    for _ in 0..10 {
+        let (started, stop) = mpsc::channel::<()>();
+        let pestering = thread::spawn(move || {
+            let mut sent = 0;
+            while stop.try_recv() == Err(mpsc::TryRecvError::Empty) {
+                for child in procfs::children_of(process::id()) {
+                    for signal in [Signal::INT, Signal::TERM] {
+                        let child = Pid::from_raw(child as i32).unwrap();
+                        sent += u32::from(kill_process(child, signal).is_ok());
+                    }
+                }
+            }
+            sent
+        });
+        tracker::ensure_running()?;
+        // So that at least one has reached it, at the latest now.
+        let tracker = Pid::from_raw(the_tracker(process::id()) as i32).ok_or("a pid")?;
+        kill_process(tracker, Signal::INT)?;
+        drop(started);
+        pestering.join().unwrap();
+        assert_eq!(tracker::stop()?, Some(0));
+    }
+    Ok(())
+}
+
+fn trackers_that_are_killed_all_the_time_are_replaced() -> Result<(), Failure> {
+    begin_without()?;
+    let make = |name: String| -> Result<u32, ShmError> {
+        let mut failed = 0;
+        for number in 0..100 {
+            match SharedMemory::create_named(&format!("{name}_{number}"), 1) {
+                Ok(memory) => memory.unlink()?,
+                // It was killed each time that it had been replaced.
+                Err(ShmError::Tracker { .. }) => failed += 1,
+                Err(err) => return Err(err),
+            }
+        }
+        Ok(failed)
+    };
+    let prefix = format!("multiproc_storm_{}", process::id());
+    thread::scope(|scope| -> Result<(), Failure> {
+        let names = ["a", "b", "c"].map(|letter| format!("{prefix}_{letter}"));
+        let makers = names.map(|name| scope.spawn(move || make(name)));
+        for _ in 0..20 {
+            for tracker in trackers_of(process::id()) {
+                let _ = kill_process(Pid::from_raw(tracker as i32).ok_or("a pid")?, Signal::KILL);
+            }
+            thread::yield_now();
+        }
+        for maker in makers {
+            assert!(maker.join().unwrap()? < 100);
+        }
+        Ok(())
+    })?;
+    SharedMemory::create(1)?.unlink()?;
+    assert_eq!(trackers_of(process::id()).len(), 1);
+    assert_eq!(procfs::zombies_of(process::id()), [0; 0]);
+    assert_eq!(tracker::stop()?, Some(0));
+    for entry in fs::read_dir("/dev/shm")? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        assert!(!name.starts_with(&prefix), "{name}");
+    }
     Ok(())
 }
 
@@ -252,6 +326,22 @@ fn another_program_that_tracks_removes_the_block() -> TestResult {
     let said = stderr(&output);
     assert!(said.contains("1 leaked shared_memory object"), "{said}");
     assert!(!exists(memory.name()));
+    Ok(())
+}
+
+fn replacement_of_a_tracker_is_said() -> TestResult {
+    let output = play(&["tracker-killed"])?;
+    let said =
+        "resource_tracker: process died unexpectedly, relaunching. Some resources might leak.\n";
+    assert_eq!((output.status.success(), &*stderr(&output)), (true, said));
+    Ok(())
+}
+
+fn program_without_a_hook_is_told_what_to_write() -> TestResult {
+    let output = Command::new(env!("CARGO_BIN_EXE_unguarded")).arg("shared_memory").output()?;
+    let said = stderr(&output);
+    assert!(!output.status.success());
+    assert!(said.contains("track(false)") && said.contains("#[multiproc::main]"), "{said}");
     Ok(())
 }
 

@@ -16,8 +16,10 @@
 
 #![expect(unsafe_code, reason = "the one place where shared memory is copied")]
 
-#[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), path = "portable.rs")]
-#[cfg_attr(miri, path = "portable.rs")]
+#[cfg_attr(
+    any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))),
+    path = "portable.rs"
+)]
 mod routine;
 #[cfg(test)]
 mod portable;

@@ -60,8 +60,13 @@ macro_rules! from {
 from! {
     i64 => |value| Self::Int(value);
     i32 => |value| Self::Int(value.into());
+    i16 => |value| Self::Int(value.into());
+    i8 => |value| Self::Int(value.into());
     u32 => |value| Self::Int(value.into());
+    u16 => |value| Self::Int(value.into());
+    u8 => |value| Self::Int(value.into());
     f64 => |value| Self::Float(value);
+    f32 => |value| Self::Float(value.into());
     bool => |value| Self::Bool(value);
     &str => |value| Self::Str(value.into());
     String => |value| Self::Str(value);

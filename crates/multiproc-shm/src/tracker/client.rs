@@ -31,6 +31,10 @@ use crate::{ShmError, shared_memory::place};
 /// How often a tracker that dies under our hands is replaced before that is an error.
 const ATTEMPTS: usize = 3;
 
+/// What Python says there, too.
+const RELAUNCHING: &[u8] =
+    b"resource_tracker: process died unexpectedly, relaunching. Some resources might leak.\n";
+
 /// What this process would have to tell a new tracker, and the tracker that it has started.
 #[derive(Debug)]
 struct Client {
@@ -160,9 +164,8 @@ impl Client {
             match line::own().map(|line| packet::send(line, &bytes, &[])) {
                 Some(Ok(())) => return Ok(()),
                 Some(Err(err)) if is_gone(&err) => {
-                    logging::warning(format_args!(
-                        "resource_tracker: process died unexpectedly, relaunching. Some resources might leak."
-                    ));
+                    // Not by the logger: who listens to that may make a name, and we hold the lock.
+                    logging::write_stderr(RELAUNCHING);
                     self.reap();
                     is_dead = true;
                 }

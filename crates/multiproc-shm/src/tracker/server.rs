@@ -1,12 +1,8 @@
 //! The tracker itself.
 
-use std::{
-    collections::BTreeSet,
-    io::{self, Write},
-    os::fd::AsFd,
-};
+use std::{collections::BTreeSet, io, os::fd::AsFd};
 
-use multiproc_image::{Boot, exit};
+use multiproc_image::{Boot, exit, logging};
 use multiproc_sys::{
     attributes::{set_signal_mask, signal_mask},
     descriptors, packet,
@@ -63,8 +59,7 @@ pub(super) fn serve(boot: Boot) {
 }
 
 fn say(what: &str) {
-    // Nobody may be there any more to read it.
-    let _ = writeln!(io::stderr(), "resource_tracker: {what}");
+    logging::write_stderr(format!("resource_tracker: {what}\n").as_bytes());
 }
 
 /// What is to be removed at the end.
