@@ -121,10 +121,20 @@ pub fn is_fixed(file: &impl AsFd) -> bool {
 ///
 /// # Errors
 ///
-/// `ENOSPC` or `ENOMEM` where there is not enough; the file is then as it was.
+/// `ENOSPC` or `ENOMEM` where there is not enough; a part of it may have memory then.
 pub fn reserve(file: BorrowedFd<'_>, offset: u64, length: u64) -> io::Result<()> {
-    allocate(file, FallocateFlags::KEEP_SIZE, offset, length)
+    let mut done = 0;
+    while done < length {
+        let step = STEP.min(length - done);
+        allocate(file, FallocateFlags::KEEP_SIZE, offset.saturating_add(done), step)?;
+        done += step;
+    }
+    Ok(())
 }
+
+/// How much is reserved at once. A signal undoes a step, and a process whose timer sends one a hundred times a second has
+/// to get on: this takes a few milliseconds.
+const STEP: u64 = 32 << 20;
 
 /// Gives back the memory behind `length` bytes of a file from `offset` on, which read as zeroes from then on.
 ///
@@ -146,7 +156,7 @@ fn allocate(
     }
     loop {
         match fallocate(file, flags, offset, length) {
-            // All or nothing: what was done before the signal has been undone.
+            // What was done before the signal has been undone.
             Err(Errno::INTR) => {}
             result => return Ok(result?),
         }
@@ -218,5 +228,14 @@ mod tests {
         assert_eq!(committed(), 0);
         assert_eq!(fstat(&file).unwrap().st_size, 1 << 20);
         reserve(file.as_fd(), 0, 0).unwrap();
+    }
+
+    #[test]
+    fn much_is_reserved_in_steps() {
+        let length = 2 * STEP + 12_345;
+        let file = fixed(length + 4096).unwrap();
+        reserve(file.as_fd(), 4096, length).unwrap();
+        let committed = u64::try_from(fstat(&file).unwrap().st_blocks).unwrap() * 512;
+        assert_eq!(committed, length.next_multiple_of(4096));
     }
 }

@@ -262,7 +262,10 @@ fn identity_of_new(file: &OwnedFd) -> Result<place::Identity, ShmError> {
 
 /// Puts memory behind `length` bytes of a file, of which `there` have some already.
 fn reserve(file: &OwnedFd, length: u64, there: u64) -> Result<(), ShmError> {
-    let reserved = memory::check(length.saturating_sub(there))
+    // Looked at first, because a failure on the way leaves the folder full for others.
+    let missing = length.saturating_sub(there);
+    let reserved = place::check_room(missing)
+        .and_then(|()| memory::check(missing))
         .and_then(|()| memfd::reserve(file.as_fd(), 0, length));
     reserved.map_err(|source| match is_out_of_memory(&source) {
         true => place::no_space(length, source),

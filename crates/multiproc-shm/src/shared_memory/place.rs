@@ -107,6 +107,16 @@ fn path(name: &str) -> io::Result<CString> {
     Ok(CString::new(format!("{FOLDER}/{name}"))?)
 }
 
+/// An error where the folder certainly has no room for `size` more bytes.
+pub(super) fn check_room(size: u64) -> io::Result<()> {
+    let stat = statvfs(FOLDER)?;
+    // No blocks at all are said of a folder without a limit.
+    match stat.f_blocks != 0 && stat.f_bavail.saturating_mul(stat.f_frsize) < size {
+        true => Err(Errno::NOSPC.into()),
+        false => Ok(()),
+    }
+}
+
 /// What to say where `size` bytes found no room.
 pub(super) fn no_space(size: u64, source: io::Error) -> ShmError {
     let free = statvfs(FOLDER).map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize));
