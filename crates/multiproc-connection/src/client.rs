@@ -128,13 +128,18 @@ impl ClientBuilder {
         A: TryInto<Address, Error: Into<AddressError>>,
     {
         let address = address.try_into().map_err(|err| ConnectError::Address(err.into()))?;
-        let socket = connect(&address, patience)?.with_limit(self.limit);
-        if let Some(key) = self.key {
-            let auth = Auth::new(key).digest(self.digest);
-            let auth = if self.md5 { auth.allow_md5() } else { auth };
+        let (auth, limit) = self.into_terms();
+        let socket = connect(&address, patience)?.with_limit(limit);
+        if let Some(auth) = auth {
             shake_hands(&socket, auth, patience)?;
         }
         Ok(Connection::new(socket))
+    }
+
+    /// How to prove the key, if there is one, and the longest message.
+    pub(crate) fn into_terms(self) -> (Option<Auth>, u64) {
+        let auth = self.key.map(|key| Auth::new(key).digest(self.digest));
+        (auth.map(|auth| if self.md5 { auth.allow_md5() } else { auth }), self.limit)
     }
 }
 

@@ -3,7 +3,10 @@
 use std::{
     io,
     net::{SocketAddr, ToSocketAddrs},
-    os::{fd::OwnedFd, unix::ffi::OsStrExt},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::ffi::OsStrExt,
+    },
     path::PathBuf,
     time::Instant,
 };
@@ -47,7 +50,7 @@ impl Endpoint {
         }
     }
 
-    fn socket(&self, flags: SocketFlags) -> io::Result<OwnedFd> {
+    pub(crate) fn socket(&self, flags: SocketFlags) -> io::Result<OwnedFd> {
         let family = match self {
             Self::Inet(SocketAddr::V4(_)) => AddressFamily::INET,
             Self::Inet(SocketAddr::V6(_)) => AddressFamily::INET6,
@@ -93,8 +96,7 @@ impl Endpoint {
                 Err(Errno::INPROGRESS | Errno::AGAIN) => return Ok(None),
                 Err(Errno::INTR) if let Self::Inet(_) = self => {
                     // The connection is being made all the same.
-                    if !poll::wait_writable(std::os::fd::AsFd::as_fd(&socket), patience.deadline())?
-                    {
+                    if !poll::wait_writable(socket.as_fd(), patience.deadline())? {
                         return Ok(None);
                     }
                     sockopt::socket_error(&socket)??;
@@ -112,7 +114,7 @@ impl Endpoint {
     }
 
     /// Has a TCP socket send small messages at once.
-    fn hurry(&self, socket: &OwnedFd) {
+    pub(crate) fn hurry(&self, socket: impl AsFd) {
         if let Self::Inet(_) = self {
             hurry(socket);
         }
@@ -120,7 +122,7 @@ impl Endpoint {
 }
 
 /// Has a TCP socket send small messages at once; on others this does nothing.
-pub(crate) fn hurry(socket: &OwnedFd) {
+pub(crate) fn hurry(socket: impl AsFd) {
     // Slower where it fails, and right all the same.
     let _ = sockopt::set_tcp_nodelay(socket, true);
 }

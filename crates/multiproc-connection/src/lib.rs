@@ -67,6 +67,10 @@ mod stream;
 mod bounds;
 mod patience;
 mod turn;
+mod tasks;
+mod readiness;
+#[cfg(feature = "tokio")]
+mod awaited;
 mod buffers;
 
 pub use address::{Address, Family};

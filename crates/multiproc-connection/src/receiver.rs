@@ -45,7 +45,7 @@ impl<T> Receiver<T> {
         Self { socket, types: PhantomData }
     }
 
-    #[cfg(feature = "python")]
+    #[cfg(any(feature = "python", feature = "tokio"))]
     pub(crate) fn socket(&self) -> &Socket {
         &self.socket
     }

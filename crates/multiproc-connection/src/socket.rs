@@ -20,16 +20,19 @@ use crate::{
     buffers::Buffers,
     packet::Packet,
     patience::Patience,
+    readiness::Readiness,
     stream::Stream,
 };
 
 /// One end: a socket, and the longest message that it takes.
 pub(crate) struct Socket {
-    transport: Transport,
-    limit: u64,
+    // Before the transport, for it goes before the descriptor does.
+    pub(crate) readiness: Readiness,
+    pub(crate) transport: Transport,
+    pub(crate) limit: u64,
 }
 
-enum Transport {
+pub(crate) enum Transport {
     /// Between the ends of a pipe.
     Packet(Packet),
     /// Between a listener's and a client's ends, which may be Python's.
@@ -42,12 +45,16 @@ impl Socket {
         Ok((Self::packet(a.into()), Self::packet(b.into())))
     }
 
+    fn new(transport: Transport, limit: u64) -> Self {
+        Self { readiness: Readiness::default(), transport, limit }
+    }
+
     fn packet(handle: Handle) -> Self {
-        Self { transport: Transport::Packet(Packet::new(handle)), limit: u64::MAX }
+        Self::new(Transport::Packet(Packet::new(handle)), u64::MAX)
     }
 
     pub(crate) fn stream(handle: Handle) -> Self {
-        Self { transport: Transport::Stream(Stream::new(handle).into()), limit: bounds::DEFAULT }
+        Self::new(Transport::Stream(Stream::new(handle).into()), bounds::DEFAULT)
     }
 
     pub(crate) fn with_limit(mut self, bytes: u64) -> Self {
@@ -56,10 +63,15 @@ impl Socket {
     }
 
     pub(crate) fn into_owned(self) -> io::Result<OwnedFd> {
-        match self.transport {
+        match self.into_transport() {
             Transport::Packet(packet) => packet.into_handle().into_owned(),
             Transport::Stream(stream) => stream.into_handle()?.into_owned(),
         }
+    }
+
+    /// Ends what is registered, too, so that nothing else holds the descriptor.
+    fn into_transport(self) -> Transport {
+        self.transport
     }
 
     pub(crate) fn send<T: Serialize + ?Sized>(&self, value: &T) -> Result<(), SendError> {
@@ -124,19 +136,9 @@ impl Socket {
     }
 
     pub(crate) fn recv_bytes_into(&self, buffer: &mut [u8]) -> Result<usize, RecvError> {
-        let result = self.receive(self.bounds(), Patience::Endless, |buffers| {
-            match buffer.get_mut(..buffers.bytes.len()) {
-                Some(head) => {
-                    head.copy_from_slice(&buffers.bytes);
-                    Ok(head.len())
-                }
-                None => {
-                    let capacity = buffer.len();
-                    Err(RecvError::BufferTooShort { message: into_bytes(buffers)?, capacity })
-                }
-            }
-        });
-        received(result)
+        received(
+            self.receive(self.bounds(), Patience::Endless, |buffers| into_slice(buffers, buffer)),
+        )
     }
 
     pub(crate) fn poll(&self, timeout: Option<Duration>) -> io::Result<bool> {
@@ -208,16 +210,30 @@ pub(crate) fn received<T>(result: Result<T, TryRecvError>) -> Result<T, RecvErro
     })
 }
 
-fn into_value<T: DeserializeOwned>(buffers: &mut Buffers) -> Result<T, RecvError> {
+pub(crate) fn into_value<T: DeserializeOwned>(buffers: &mut Buffers) -> Result<T, RecvError> {
     Ok(decode(&buffers.bytes, std::mem::take(&mut buffers.fds))?)
 }
 
 /// Takes the message out; the small ones by copying, so that the buffer stays.
-fn into_bytes(buffers: &mut Buffers) -> Result<Vec<u8>, RecvError> {
+pub(crate) fn into_bytes(buffers: &mut Buffers) -> Result<Vec<u8>, RecvError> {
     if buffers.bytes.len() <= packet::INLINE {
         Ok(buffers.bytes.clone())
     } else {
         Ok(std::mem::take(&mut buffers.bytes))
+    }
+}
+
+/// Copies the message to the front of `buffer`, or hands it back where it is too long.
+pub(crate) fn into_slice(buffers: &mut Buffers, buffer: &mut [u8]) -> Result<usize, RecvError> {
+    match buffer.get_mut(..buffers.bytes.len()) {
+        Some(head) => {
+            head.copy_from_slice(&buffers.bytes);
+            Ok(head.len())
+        }
+        None => {
+            let capacity = buffer.len();
+            Err(RecvError::BufferTooShort { message: into_bytes(buffers)?, capacity })
+        }
     }
 }
 

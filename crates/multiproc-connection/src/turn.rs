@@ -6,22 +6,29 @@ use std::{
     time::Instant,
 };
 
-use crate::patience::Patience;
+use crate::{patience::Patience, tasks::Tasks};
 
 /// A value that one thread at a time may use.
 ///
 /// Those who wait without a deadline sleep in `value`; those with one in `freed`, and are counted,
-/// so that a release with nobody there costs next to nothing.
+/// so that a release with nobody there costs next to nothing. Tasks leave word in `waiting`.
 #[derive(Default)]
 pub(crate) struct Turn<T> {
     value: Mutex<T>,
-    timed: Mutex<usize>,
+    waiting: Mutex<Waiting>,
     freed: Condvar,
+}
+
+#[derive(Default)]
+pub(crate) struct Waiting {
+    /// How many threads sleep in `freed`.
+    timed: usize,
+    pub(crate) tasks: Tasks,
 }
 
 impl<T> Turn<T> {
     pub(crate) fn new(value: T) -> Self {
-        Self { value: Mutex::new(value), timed: Mutex::new(0), freed: Condvar::new() }
+        Self { value: Mutex::new(value), waiting: Mutex::default(), freed: Condvar::new() }
     }
 
     /// Returns the value, or None when patience ends first.
@@ -37,21 +44,25 @@ impl<T> Turn<T> {
     }
 
     fn attempt(&self) -> Option<Taken<'_, T>> {
-        let value = match self.value.try_lock() {
-            Ok(value) => value,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return None,
-        };
-        Some(Taken { value: Some(value), turn: self })
+        self.look().map(|value| Taken { value: Some(value), turn: self })
+    }
+
+    /// The value if nobody has it. Dropping what this returns wakes nobody.
+    pub(crate) fn look(&self) -> Option<MutexGuard<'_, T>> {
+        match self.value.try_lock() {
+            Ok(value) => Some(value),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     #[cold]
     fn take_until(&self, deadline: Instant) -> Option<Taken<'_, T>> {
-        let mut timed = self.timed.lock().unwrap_or_else(PoisonError::into_inner);
-        *timed += 1;
+        let mut waiting = self.waiting();
+        waiting.timed += 1;
         let taken = loop {
-            // Whoever releases between this look and the wait finds `timed` locked, and so wakes us
-            // only when we sleep.
+            // Whoever releases between this look and the wait finds `waiting` locked, and so wakes
+            // us only when we sleep.
             if let Some(taken) = self.attempt() {
                 break Some(taken);
             }
@@ -59,11 +70,15 @@ impl<T> Turn<T> {
             if left.is_zero() {
                 break None;
             }
-            let woken = self.freed.wait_timeout(timed, left);
-            timed = woken.unwrap_or_else(PoisonError::into_inner).0;
+            let woken = self.freed.wait_timeout(waiting, left);
+            waiting = woken.unwrap_or_else(PoisonError::into_inner).0;
         };
-        *timed -= 1;
+        waiting.timed -= 1;
         taken
+    }
+
+    pub(crate) fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -90,10 +105,14 @@ impl<T> DerefMut for Taken<'_, T> {
 impl<T> Drop for Taken<'_, T> {
     fn drop(&mut self) {
         self.value = None;
-        let timed = self.turn.timed.lock().unwrap_or_else(PoisonError::into_inner);
-        if 0 < *timed {
+        let mut waiting = self.turn.waiting();
+        if 0 < waiting.timed {
             self.turn.freed.notify_one();
         }
+        let tasks = waiting.tasks.take();
+        drop(waiting);
+        // Not under the lock: a waker is somebody else's code.
+        tasks.wake();
     }
 }
 

@@ -26,7 +26,7 @@ use crate::{
 pub(crate) const UNKNOWN: i32 = 255;
 
 /// How often a child that cannot be watched is looked at.
-const PATROL: Duration = Duration::from_millis(1);
+pub(crate) const PATROL: Duration = Duration::from_millis(1);
 
 /// A handle to a child that was started, whatever its function returns; clones are handles to the same child.
 ///
@@ -75,7 +75,7 @@ pub(crate) struct Inner {
     /// The process that started it.
     creator: u32,
     sentinel: Sentinel,
-    is_ours: bool,
+    pub(crate) is_ours: bool,
     state: Mutex<State>,
 }
 
@@ -123,7 +123,8 @@ impl Inner {
         self.poll().unwrap_or(true)
     }
 
-    fn poll(&self) -> io::Result<bool> {
+    /// As [`has_ended`](Self::has_ended), with the reason where that cannot be told.
+    pub(crate) fn poll(&self) -> io::Result<bool> {
         if self.state().exit.is_some() {
             return Ok(true);
         }
@@ -156,13 +157,17 @@ impl Inner {
                 continue;
             }
             // It has ended, but its parent, the fork server, has not yet told how.
-            let socket = self.state().socket.as_ref().map(OwnedFd::try_clone).transpose()?;
-            if let Some(socket) = socket
+            if let Some(socket) = self.socket()?
                 && !poll::wait_readable(socket.as_fd(), deadline)?
             {
                 return Ok(false);
             }
         }
+    }
+
+    /// A duplicate of the socket through which it reports, if it has not ended.
+    pub(crate) fn socket(&self) -> io::Result<Option<OwnedFd>> {
+        self.state().socket.as_ref().map(OwnedFd::try_clone).transpose()
     }
 
     /// Takes down how the child ended, once its sentinel is ready; false while that is not known yet.
@@ -417,7 +422,7 @@ impl Child {
         self.0.inner.signal(signal).map_err(|err| self.os(what, err))
     }
 
-    fn check_creator(&self) -> Result<(), HandleError> {
+    pub(crate) fn check_creator(&self) -> Result<(), HandleError> {
         let creator = self.0.inner.creator;
         if creator == process::id() {
             return Ok(());
@@ -425,7 +430,7 @@ impl Child {
         Err(HandleError::NotOurChild { name: self.name().into(), creator })
     }
 
-    fn os(&self, what: &'static str, source: io::Error) -> HandleError {
+    pub(crate) fn os(&self, what: &'static str, source: io::Error) -> HandleError {
         HandleError::Os { what, name: self.name().into(), source }
     }
 }

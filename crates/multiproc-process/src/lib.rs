@@ -40,6 +40,8 @@ mod builder;
 mod activity;
 mod child;
 mod children;
+#[cfg(feature = "tokio")]
+mod awaited;
 mod reaper;
 mod current;
 mod parent;

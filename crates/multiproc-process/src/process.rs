@@ -301,8 +301,13 @@ impl<R: DeserializeOwned> Process<R> {
     ///
     /// [`ProcessError`], which says how the process ended instead.
     pub fn result(&self) -> Result<R, ProcessError> {
+        self.join()?;
+        self.outcome()
+    }
+
+    /// What its function returned, or why it did not, once the process has ended.
+    pub(crate) fn outcome(&self) -> Result<R, ProcessError> {
         let child = self.child()?;
-        child.join()?;
         match child.inner().take_report().map_err(|Taken| ProcessError::Taken)? {
             Some(Report::Returned { bytes, fds, .. }) => Ok(multiproc_wire::decode(&bytes, fds)?),
             Some(Report::Panicked(report)) => Err(ProcessError::Panicked(report)),

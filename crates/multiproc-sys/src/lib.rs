@@ -16,6 +16,7 @@
 //! | [`threads`] | which threads this process has |
 //! | [`descriptors`] | descriptor numbers: marking and moving them |
 //! | [`attributes`] | what a process inherits from the one that starts it: umask, limits, nice, affinity |
+//! | `readiness` | knowing in a tokio runtime when a descriptor is ready: with the feature `tokio` |
 //! | [`primitive`] | the atomics, behind aliases |
 //! | [`switch`] | turning kernel features off, so that tests run every fallback |
 //!
@@ -34,3 +35,5 @@ pub mod threads;
 pub mod fork;
 pub mod exec;
 pub mod lifeline;
+#[cfg(feature = "tokio")]
+pub mod readiness;

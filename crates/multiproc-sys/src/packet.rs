@@ -87,29 +87,61 @@ fn send_with(
     fds: &[BorrowedFd<'_>],
     flags: SendFlags,
 ) -> io::Result<()> {
-    let count = u32::try_from(fds.len()).map_err(|_| Errno::TOOMANYREFS)?;
-    let file = (bytes.len() > INLINE).then(|| memfd::seal(bytes)).transpose()?;
-    let (direct, rest) = fds.split_at(fds.len().min(DIRECT));
-    let overflow = (!rest.is_empty()).then(|| stuff(rest)).transpose()?;
+    Parcel::new(bytes, fds)?.send_with(socket, flags)
+}
 
-    let mut length = bytes.len() as u64;
-    if file.is_some() {
-        length |= IN_FILE;
-    }
-    if overflow.is_some() {
-        length |= OVERFLOW;
-    }
-    let header = header(count, length);
-    let inline = if file.is_some() { &[] } else { bytes };
+/// A message made ready once, to be tried any number of times until the socket has room for it.
+#[derive(Debug)]
+pub struct Parcel<'a> {
+    header: [u8; HEADER],
+    inline: &'a [u8],
+    direct: &'a [BorrowedFd<'a>],
+    file: Option<OwnedFd>,
+    overflow: Option<OwnedFd>,
+}
 
-    if fds.is_empty() && file.is_none() {
-        return transmit(socket, &header, inline, &[], flags);
+impl<'a> Parcel<'a> {
+    /// Puts what does not fit a packet into the file and the socket that travel beside it.
+    ///
+    /// # Errors
+    ///
+    /// `EMFILE` or `ENOMEM` when a helper cannot be made, `ETOOMANYREFS` for more descriptors than one can hold.
+    pub fn new(bytes: &'a [u8], fds: &'a [BorrowedFd<'a>]) -> io::Result<Self> {
+        let count = u32::try_from(fds.len()).map_err(|_| Errno::TOOMANYREFS)?;
+        let file = (bytes.len() > INLINE).then(|| memfd::seal(bytes)).transpose()?;
+        let (direct, rest) = fds.split_at(fds.len().min(DIRECT));
+        let overflow = (!rest.is_empty()).then(|| stuff(rest)).transpose()?;
+
+        let mut length = bytes.len() as u64;
+        if file.is_some() {
+            length |= IN_FILE;
+        }
+        if overflow.is_some() {
+            length |= OVERFLOW;
+        }
+        let inline = if file.is_some() { &[] } else { bytes };
+        Ok(Self { header: header(count, length), inline, direct, file, overflow })
     }
-    let mut attached = Vec::with_capacity(MOST);
-    attached.extend(file.iter().map(AsFd::as_fd));
-    attached.extend(overflow.iter().map(AsFd::as_fd));
-    attached.extend_from_slice(direct);
-    transmit(socket, &header, inline, &attached, flags)
+
+    /// Sends the message, or fails with `WouldBlock` where that would be to wait.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`], and `WouldBlock`.
+    pub fn try_send(&self, socket: BorrowedFd<'_>) -> io::Result<()> {
+        self.send_with(socket, SendFlags::DONTWAIT)
+    }
+
+    fn send_with(&self, socket: BorrowedFd<'_>, flags: SendFlags) -> io::Result<()> {
+        if self.direct.is_empty() && self.file.is_none() {
+            return transmit(socket, &self.header, self.inline, &[], flags);
+        }
+        let mut attached = Vec::with_capacity(MOST);
+        attached.extend(self.file.iter().map(AsFd::as_fd));
+        attached.extend(self.overflow.iter().map(AsFd::as_fd));
+        attached.extend_from_slice(self.direct);
+        transmit(socket, &self.header, self.inline, &attached, flags)
+    }
 }
 
 fn header(count: u32, length: u64) -> [u8; HEADER] {

@@ -78,6 +78,24 @@ impl Handle {
     pub fn into_owned(self) -> io::Result<OwnedFd> {
         Arc::try_unwrap(self.0).or_else(|shared| shared.try_clone())
     }
+
+    /// Returns the descriptor as it is shared, to be kept open beside this handle and its clones.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{fs::File, os::fd::{AsRawFd, OwnedFd}};
+    ///
+    /// use multiproc_wire::Handle;
+    ///
+    /// let handle = Handle::from(OwnedFd::from(File::open("/dev/null")?));
+    /// assert_eq!(handle.share().as_raw_fd(), handle.as_raw_fd());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn share(&self) -> Arc<OwnedFd> {
+        self.0.clone()
+    }
 }
 
 impl From<OwnedFd> for Handle {

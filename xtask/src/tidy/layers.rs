@@ -158,7 +158,13 @@ pub(super) const HOUSE: [Floor; 15] = [
         may_be_unsafe: false,
         uses: &["proc-macro2", "quote", "syn"],
     },
-    Floor { name: "multiproc-sys", layer: 0, may_be_unsafe: true, uses: &["libc", "rustix"] },
+    Floor {
+        name: "multiproc-sys",
+        layer: 0,
+        may_be_unsafe: true,
+        // To register a descriptor with tokio is unsafe, and so belongs here.
+        uses: &["libc", "rustix", "tokio"],
+    },
 ];
 
 /// Returns what is known of the library with this name.

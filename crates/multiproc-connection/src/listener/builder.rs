@@ -9,6 +9,7 @@ use std::{
 };
 
 use multiproc_image::family::AuthKey;
+use multiproc_sys::primitive::AtomicU32;
 use rustix::{
     event::epoll::{self, CreateFlags, EventData, EventFlags},
     net::getsockname,
@@ -22,6 +23,7 @@ use super::{
 use crate::{
     Address, AddressError, Auth, BindError, Digest, Family, bounds,
     endpoint::{Endpoint, address_of},
+    readiness::Readiness,
     turn::Turn,
 };
 
@@ -154,12 +156,14 @@ impl ListenerBuilder {
         let auth = self.key.map(|key| Auth::new(key).digest(self.digest));
         let auth = auth.map(|auth| if self.md5 { auth.allow_md5() } else { auth });
         Ok(Listener {
+            readiness: Readiness::default(),
             socket,
-            face,
+            face: face.into(),
             address,
             auth,
             limit: self.limit,
             reception: Turn::new(Reception::new(self.handshake, self.pending)),
+            attending: AtomicU32::new(0),
             last_accepted: Mutex::new(None),
             place,
             owner: std::process::id(),
@@ -195,7 +199,7 @@ fn bind_privately(backlog: u32) -> Result<(OwnedFd, Address, Option<Place>), Bin
 }
 
 /// Makes the descriptor that tells `wait` of everything that concerns the listener.
-fn face(socket: &OwnedFd) -> io::Result<OwnedFd> {
+pub(super) fn face(socket: &OwnedFd) -> io::Result<OwnedFd> {
     let face = epoll::create(CreateFlags::CLOEXEC)?;
     epoll::add(face.as_fd(), socket, EventData::new_u64(0), EventFlags::IN)?;
     Ok(face)

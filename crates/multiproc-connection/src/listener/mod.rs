@@ -3,6 +3,8 @@
 mod builder;
 mod place;
 mod reception;
+#[cfg(feature = "tokio")]
+mod awaited;
 
 use std::{
     fmt, io,
@@ -11,6 +13,9 @@ use std::{
     time::Duration,
 };
 
+use multiproc_sys::primitive::AtomicU32;
+use multiproc_wire::Handle;
+
 pub use self::builder::ListenerBuilder;
 use self::{
     place::Place,
@@ -18,7 +23,7 @@ use self::{
 };
 use crate::{
     AcceptError, AcceptTimeoutError, Address, Auth, Connection, TryAcceptError, patience::Patience,
-    turn::Turn,
+    readiness::Readiness, turn::Turn,
 };
 
 /// Waits for others to connect, and makes connections of them.
@@ -57,14 +62,18 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Listener {
+    // Before the descriptors, for it goes before they do.
+    readiness: Readiness,
     socket: OwnedFd,
     /// Becomes ready when there is something to do in `accept`. Of no use in a forked child: it
     /// would tell of the parent's clients.
-    face: OwnedFd,
+    face: Handle,
     address: Address,
     auth: Option<Auth>,
     limit: u64,
     reception: Turn<Reception>,
+    /// How many tasks await a client: their waiting is not time in which nobody accepts.
+    attending: AtomicU32,
     last_accepted: Mutex<Option<Address>>,
     place: Option<Place>,
     owner: u32,
@@ -152,11 +161,21 @@ impl Listener {
     fn accept_within<S, R>(&self, patience: Patience) -> Result<Connection<S, R>, TryAcceptError> {
         let mut reception = self.reception.take(patience).ok_or(TryAcceptError::Empty)?;
         let face = self.is_owner().then(|| self.face.as_fd());
-        let accepted = reception.accept(self.socket.as_fd(), face, self.auth.as_ref(), patience);
+        let accepted = reception.accept(
+            self.socket.as_fd(),
+            face,
+            self.auth.as_ref(),
+            &self.attending,
+            patience,
+        );
         drop(reception);
-        let Guest { socket, peer } = accepted?;
+        Ok(self.connection(accepted?))
+    }
+
+    fn connection<S, R>(&self, guest: Guest) -> Connection<S, R> {
+        let Guest { socket, peer } = guest;
         *self.last_accepted.lock().unwrap_or_else(PoisonError::into_inner) = Some(peer);
-        Ok(Connection::new(socket.with_limit(self.limit)))
+        Connection::new(socket.with_limit(self.limit))
     }
 
     /// The address that was bound, with the real port where 0 was asked for.

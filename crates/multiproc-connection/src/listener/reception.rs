@@ -9,7 +9,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use multiproc_sys::poll;
+use multiproc_sys::{
+    poll,
+    primitive::{AtomicU32, Ordering},
+};
+use multiproc_wire::Handle;
 use rustix::{
     event::epoll::{self, EventData, EventFlags},
     io::Errno,
@@ -31,26 +35,28 @@ pub(super) struct Guest {
 }
 
 /// Somebody who has connected and is within the handshake.
-struct Pending {
-    guest: Guest,
+pub(super) struct Pending {
+    pub(super) guest: Guest,
     dialogue: Dialogue,
     deadline: Option<Instant>,
 }
 
 /// All who are within the handshake, the oldest first.
 pub(super) struct Reception {
-    pending: Vec<Pending>,
+    pub(super) pending: Vec<Pending>,
     timeout: Duration,
     most: usize,
     /// When somebody was in here last: what passes without us is not the guests' time.
-    left: Instant,
+    pub(super) left: Instant,
     process: u32,
+    /// In a forked child whose tasks await clients: what the listener's own face is elsewhere.
+    pub(super) face: Option<Handle>,
 }
 
 impl Reception {
     pub(super) fn new(timeout: Duration, most: usize) -> Self {
         let process = std::process::id();
-        Self { pending: Vec::new(), timeout, most, left: Instant::now(), process }
+        Self { pending: Vec::new(), timeout, most, left: Instant::now(), process, face: None }
     }
 
     /// Works on all handshakes until one is over or patience ends.
@@ -59,19 +65,27 @@ impl Reception {
         listener: BorrowedFd<'_>,
         face: Option<BorrowedFd<'_>>,
         auth: Option<&Auth>,
+        attending: &AtomicU32,
         patience: Patience,
     ) -> Result<Guest, TryAcceptError> {
-        self.enter();
+        self.enter(attending);
+        let own = self.face.clone();
+        let face = face.or(own.as_ref().map(AsFd::as_fd));
         let result = self.serve(listener, face, auth, patience);
         self.left = Instant::now();
         result
     }
 
-    fn enter(&mut self) {
+    fn enter(&mut self, attending: &AtomicU32) {
         if self.process != std::process::id() {
-            // Forked: these are the parent's guests.
+            // Forked: these are the parent's guests, and its tasks.
             self.pending.clear();
+            self.face = None;
+            attending.store(0, Ordering::Relaxed);
             self.process = std::process::id();
+        }
+        if 0 < attending.load(Ordering::Relaxed) {
+            return;
         }
         let away = self.left.elapsed();
         for pending in &mut self.pending {
@@ -144,6 +158,11 @@ impl Reception {
         Ok(None)
     }
 
+    /// When the first of the guests is too late.
+    pub(super) fn first_deadline(&self) -> Option<Instant> {
+        self.pending.iter().filter_map(|pending| pending.deadline).min()
+    }
+
     fn expire(&mut self) -> Result<(), AcceptError> {
         let now = Instant::now();
         let late = |pending: &Pending| pending.deadline.is_some_and(|deadline| deadline <= now);
@@ -164,8 +183,7 @@ impl Reception {
         let mut fds = vec![listener];
         fds.extend(self.pending.iter().map(|pending| pending.guest.socket.as_fd()));
         let ours = patience.deadline();
-        let first = self.pending.iter().filter_map(|pending| pending.deadline).min();
-        let until = [ours, first].into_iter().flatten().min();
+        let until = [ours, self.first_deadline()].into_iter().flatten().min();
         let ready = poll::wait_many(&fds, until).map_err(AcceptError::Io)?;
         Ok(!ready.is_empty() || ours.is_none_or(|ours| Instant::now() < ours))
     }

@@ -8,6 +8,8 @@
 mod header;
 mod incoming;
 mod outgoing;
+#[cfg(feature = "tokio")]
+mod awaited;
 
 use std::io;
 
@@ -38,6 +40,8 @@ pub(crate) struct Stream {
     outgoing: Turn<Outgoing>,
     /// Where the receiving side stands: one of the three above. Written under `incoming`.
     place: AtomicU32,
+    /// Not zero while the rest of a message is still to be sent. Written under `outgoing`.
+    unsent: AtomicU32,
 }
 
 impl Stream {
@@ -47,10 +51,11 @@ impl Stream {
             incoming: Turn::new(Incoming::default()),
             outgoing: Turn::new(Outgoing::default()),
             place: AtomicU32::new(BETWEEN),
+            unsent: AtomicU32::new(0),
         }
     }
 
-    /// Returns the descriptor, if the next byte is the first of a message.
+    /// Returns the descriptor, if the next byte either way is the first of a message.
     pub(crate) fn handle(&self) -> io::Result<&Handle> {
         self.check_between()?;
         Ok(&self.handle)
@@ -63,6 +68,11 @@ impl Stream {
     }
 
     fn check_between(&self) -> io::Result<()> {
+        if self.unsent.load(Ordering::Acquire) != 0 {
+            return Err(io::Error::other(
+                "half a message is sent already: send the rest before handing the end on",
+            ));
+        }
         match self.place.load(Ordering::Acquire) {
             BETWEEN => Ok(()),
             WITHIN => Err(io::Error::other(
@@ -80,7 +90,9 @@ impl Stream {
         patience: Patience,
     ) -> Result<(), TrySendError> {
         let mut outgoing = self.outgoing.take(patience).ok_or(TrySendError::Full)?;
-        outgoing.send(self.as_fd(), bytes, fds, patience)
+        let result = outgoing.send(self.as_fd(), bytes, fds, patience);
+        self.unsent.store(u32::from(outgoing.has_rest()), Ordering::Release);
+        result
     }
 
     /// Receives a message into the buffers.
@@ -94,6 +106,16 @@ impl Stream {
         patience: Patience,
     ) -> Result<(), TryRecvError> {
         let mut incoming = self.incoming.take(patience).ok_or(TryRecvError::Empty)?;
+        self.recv_in_turn(&mut incoming, buffers, bounds, patience)
+    }
+
+    fn recv_in_turn(
+        &self,
+        incoming: &mut Incoming,
+        buffers: &mut Buffers,
+        bounds: Bounds,
+        patience: Patience,
+    ) -> Result<(), TryRecvError> {
         if self.place.load(Ordering::Acquire) == LOST {
             return Err(RecvError::Lost.into());
         }

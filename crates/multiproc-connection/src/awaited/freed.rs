@@ -1,0 +1,89 @@
+//! Awaiting that nobody else is in a turn.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use crate::{tasks::Place, turn::Turn};
+
+/// Waits until it looks as if the turn could be taken.
+///
+/// It takes nothing, so that nothing is held while other tasks run; who loses the race waits again.
+pub(crate) struct Freed<'a, T> {
+    turn: &'a Turn<T>,
+    place: Place,
+}
+
+impl<'a, T> Freed<'a, T> {
+    pub(crate) fn new(turn: &'a Turn<T>) -> Self {
+        Self { turn, place: Place::default() }
+    }
+}
+
+impl<T> Future for Freed<'_, T> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let Self { turn, place } = self.get_mut();
+        // Whoever releases between this look and the wait finds `waiting` locked, and so wakes us.
+        let mut waiting = turn.waiting();
+        if turn.look().is_some() {
+            return Poll::Ready(());
+        }
+        waiting.tasks.add(place, context.waker());
+        Poll::Pending
+    }
+}
+
+impl<T> Drop for Freed<'_, T> {
+    fn drop(&mut self) {
+        let waker = self.turn.waiting().tasks.remove(&self.place);
+        // Not under the lock: a waker is somebody else's code.
+        drop(waker);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::pin,
+        sync::Arc,
+        task::{Wake, Waker},
+    };
+
+    use multiproc_sys::primitive::{AtomicU32, Ordering};
+
+    use super::*;
+    use crate::patience::Patience;
+
+    #[derive(Default)]
+    struct Count(AtomicU32);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn release_wakes_all_who_wait_and_none_who_gave_up() {
+        let turn = Turn::new(());
+        let counts: [_; 3] = std::array::from_fn(|_| Arc::new(Count::default()));
+        let [one, two, gone] = counts.each_ref().map(|count| Waker::from(count.clone()));
+        let taken = turn.take(Patience::Endless);
+        let mut first = pin!(Freed::new(&turn));
+        let mut second = pin!(Freed::new(&turn));
+        assert!(first.as_mut().poll(&mut Context::from_waker(&one)).is_pending());
+        assert!(second.as_mut().poll(&mut Context::from_waker(&two)).is_pending());
+        {
+            let mut third = pin!(Freed::new(&turn));
+            assert!(third.as_mut().poll(&mut Context::from_waker(&gone)).is_pending());
+        }
+        drop(taken);
+        let woken = counts.map(|count| count.0.load(Ordering::Relaxed));
+        assert_eq!(woken, [1, 1, 0]);
+        assert!(first.as_mut().poll(&mut Context::from_waker(&one)).is_ready());
+        assert!(second.as_mut().poll(&mut Context::from_waker(&two)).is_ready());
+    }
+}

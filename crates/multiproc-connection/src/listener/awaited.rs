@@ -1,0 +1,160 @@
+//! Waiting for others to connect, awaited.
+
+use std::{os::fd::AsFd, time::Instant};
+
+use multiproc_sys::{primitive::Ordering, readiness::Side};
+use multiproc_wire::Handle;
+use rustix::event::epoll::{self, EventData, EventFlags};
+use tokio::{task::coop::consume_budget, time};
+
+use super::{
+    Listener,
+    builder::face,
+    reception::{Guest, Reception},
+};
+use crate::{AcceptError, Connection, TryAcceptError, awaited::Freed, patience::Patience};
+
+/// What came of an attempt to accept without waiting.
+enum Attempt {
+    Accepted(Guest),
+    /// Nobody is there: try again when the face is ready, or at that moment.
+    Empty {
+        face: Handle,
+        deadline: Option<Instant>,
+    },
+    /// Somebody else of this process accepts.
+    Busy,
+}
+
+/// A task that awaits a client.
+struct Attending<'a>(&'a Listener);
+
+impl<'a> Attending<'a> {
+    fn new(listener: &'a Listener) -> Self {
+        listener.attending.fetch_add(1, Ordering::Relaxed);
+        Self(listener)
+    }
+}
+
+impl Drop for Attending<'_> {
+    fn drop(&mut self) {
+        let Listener { reception, attending, .. } = self.0;
+        // Whoever has the reception leaves it later than we do.
+        if let Some(mut reception) = reception.take(Patience::None) {
+            reception.leave();
+        }
+        // A forked child starts to count anew.
+        let less = |count: u32| Some(count.saturating_sub(1));
+        let _ = attending.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+    }
+}
+
+impl Listener {
+    /// Awaits what [`accept`](Self::accept) does, the handshakes included.
+    ///
+    /// Those who are within their handshake when the future is dropped stay there and are gone on
+    /// with by the next call. Any number of tasks and threads may accept at the same time.
+    ///
+    /// # Errors
+    ///
+    /// As [`accept`](Self::accept).
+    ///
+    /// # Panics
+    ///
+    /// Panics when it is awaited outside a tokio runtime, or in one without I/O or time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use multiproc_connection::{Client, Connection, Listener};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let listener = Listener::builder().bind()?;
+    /// let client: Connection<u8> = Client::builder().connect_async(listener.address()).await?;
+    /// let served: Connection<u8> = listener.accept_async().await?;
+    /// client.send_async(&7).await?;
+    /// assert_eq!(served.recv_async().await?, 7);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn accept_async<S, R>(&self) -> Result<Connection<S, R>, AcceptError> {
+        // As for receiving: so that a stream of clients leaves the other tasks their time.
+        consume_budget().await;
+        let mut attending = None;
+        loop {
+            let (face, deadline) = match self.attempt_accept()? {
+                Attempt::Accepted(guest) => return Ok(self.connection(guest)),
+                Attempt::Empty { face, deadline } => (face, deadline),
+                Attempt::Busy => {
+                    Freed::new(&self.reception).await;
+                    continue;
+                }
+            };
+            // Only now: until that attempt nobody accepted, and that time is not the guests'.
+            attending.get_or_insert_with(|| Attending::new(self));
+            let registered = self.readiness.register(&face, Side::Read)?;
+            let mut ready = match deadline {
+                None => registered.ready().await?,
+                Some(deadline) => {
+                    match time::timeout_at(deadline.into(), registered.ready()).await {
+                        Ok(ready) => ready?,
+                        // A guest is too late, which the next attempt finds.
+                        Err(_) => continue,
+                    }
+                }
+            };
+            match self.attempt_accept()? {
+                Attempt::Accepted(guest) => return Ok(self.connection(guest)),
+                Attempt::Empty { .. } => ready.is_over(),
+                Attempt::Busy => {}
+            }
+        }
+    }
+
+    fn attempt_accept(&self) -> Result<Attempt, AcceptError> {
+        let Some(mut reception) = self.reception.take(Patience::None) else {
+            return Ok(Attempt::Busy);
+        };
+        let ours = self.is_owner().then(|| self.face.clone());
+        let listener = self.socket.as_fd();
+        let accepted = reception.accept(
+            listener,
+            ours.as_ref().map(AsFd::as_fd),
+            self.auth.as_ref(),
+            &self.attending,
+            Patience::None,
+        );
+        match accepted {
+            Ok(guest) => Ok(Attempt::Accepted(guest)),
+            Err(TryAcceptError::Accept(err)) => Err(err),
+            Err(TryAcceptError::Empty) => {
+                let face = match ours {
+                    Some(face) => face,
+                    None => reception.face_of_child(&self.socket)?,
+                };
+                Ok(Attempt::Empty { face, deadline: reception.first_deadline() })
+            }
+        }
+    }
+}
+
+impl Reception {
+    fn leave(&mut self) {
+        self.left = Instant::now();
+    }
+
+    /// In a forked child, the descriptor that tells of everything that concerns it.
+    fn face_of_child(&mut self, listener: &std::os::fd::OwnedFd) -> Result<Handle, AcceptError> {
+        if let Some(face) = &self.face {
+            return Ok(face.clone());
+        }
+        let face = face(listener).map_err(AcceptError::Io)?;
+        for pending in &self.pending {
+            let data = EventData::new_u64(0);
+            epoll::add(&face, &pending.guest.socket, data, EventFlags::IN)
+                .map_err(|errno| AcceptError::Io(errno.into()))?;
+        }
+        Ok(self.face.insert(face.into()).clone())
+    }
+}
