@@ -115,7 +115,7 @@ impl Child {
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let process = multiproc_process::spawn(|| std::process::exit(7), ())?;
+    /// let process = multiproc_process::spawn(|| -> () { std::process::exit(7) }, ())?;
     /// assert_eq!(process.child()?.wait_async().await?, 7);
     /// # Ok(())
     /// # }

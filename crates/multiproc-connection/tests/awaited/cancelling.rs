@@ -12,14 +12,14 @@ use multiproc_connection::{Connection, RecvError, pipe};
 
 use crate::{Dice, endings::begin, on_both};
 
-const MESSAGES: u64 = 3000;
+const MESSAGES: u64 = 2000;
 
 type Numbered = (u64, Vec<u8>);
 
 /// A message whose size and content follow from its number: most are short, some do not fit the
 /// socket.
 fn message(number: u64) -> Numbered {
-    let size = if number.is_multiple_of(17) { 300_000 } else { (number % 1000) as usize };
+    let size = if number.is_multiple_of(50) { 300_000 } else { (number % 1000) as usize };
     (number, vec![(number % 251) as u8; size])
 }
 
