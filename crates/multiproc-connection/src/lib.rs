@@ -46,6 +46,10 @@
 //! - **python** (off by default): messages that are Python objects. `send_object` and `recv_object` of
 //!   the three ends, and their kin, do what `send` and `recv` do in Python: one message is one pickle.
 //!   Plain data only, bounded, and nothing that a pickle says is ever looked up or called.
+//! - **tokio** (off by default): the calls that wait, awaited. `recv_async`, `send_async` and their kin,
+//!   `accept_async`, `connect_async`. A future may be dropped at any moment, so each may stand in a
+//!   `select!` or under a `timeout`. They can be mixed with the calls that wait, on the same end. An end
+//!   that a forked child inherited is awaited in a runtime of the child's own.
 #![forbid(unsafe_code)]
 
 mod pipe;

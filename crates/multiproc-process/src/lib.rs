@@ -31,6 +31,11 @@
 //! | [`forkserver`](Context::forkserver), the default | a small server process forks | low, whatever the parent's size | a clean copy, no threads, what was [preloaded](set_forkserver_preload) |
 //! | [`spawn`](Context::spawn) | this program is executed anew | that of starting the program | nothing but its arguments |
 //! | [`fork`](Context::fork) | this process is copied | grows with the memory the parent has touched | everything, but only the calling thread |
+//!
+//! # Crate features
+//!
+//! - **tokio** (off by default): the end of a process, awaited: `join_async`, `wait_async` and
+//!   `result_async` of [`Process`] and [`Child`].
 
 mod error;
 mod start_method;

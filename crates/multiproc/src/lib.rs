@@ -22,6 +22,8 @@
 //!
 //! - **python** (off by default): Python objects as values and over connections: the module `pickle`, and `send_object`,
 //!   `recv_object` and their kin on the ends of connections.
+//! - **tokio** (off by default): the calls that wait, awaited: `recv_async`, `send_async` and their kin on the ends of
+//!   connections, `accept_async`, `connect_async`, and `join_async`, `wait_async`, `result_async` of processes.
 #![forbid(unsafe_code)]
 
 pub use multiproc_image::{

@@ -11,5 +11,7 @@ mod connection;
 mod receiver;
 mod sender;
 mod client;
+#[cfg(feature = "python")]
+mod objects;
 
 pub(crate) use self::freed::Freed;

@@ -81,7 +81,7 @@ impl Socket {
         }
     }
 
-    async fn receive_async<T>(
+    pub(super) async fn receive_async<T>(
         &self,
         bounds: Bounds,
         mut then: impl FnMut(&mut Buffers) -> Result<T, RecvError>,

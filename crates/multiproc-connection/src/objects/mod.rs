@@ -49,11 +49,17 @@ impl Socket {
 
     fn receive_object<T: DeserializeOwned>(&self, patience: Patience) -> Result<T, TryRecvError> {
         let bounds = self.bounds();
-        self.receive(bounds, patience, |buffers| {
-            let object = decode_with(&buffers.bytes, limits(bounds))?;
-            Ok(from_object(object)?)
-        })
+        self.receive(bounds, patience, |buffers| into_object(buffers, bounds))
     }
+}
+
+/// Makes a value of the object that a message is.
+pub(crate) fn into_object<T: DeserializeOwned>(
+    buffers: &mut Buffers,
+    bounds: Bounds,
+) -> Result<T, RecvError> {
+    let object = decode_with(&buffers.bytes, limits(bounds))?;
+    Ok(from_object(object)?)
 }
 
 /// Calls `send` with the pickle of a value.
@@ -62,13 +68,19 @@ fn pickled<T: Serialize + ?Sized, E: From<SendError>>(
     send: impl FnOnce(&[u8]) -> Result<(), E>,
 ) -> Result<(), E> {
     Buffers::lend(|Buffers { bytes, .. }| {
-        let object = to_object(value).map_err(SendError::Pickle)?;
-        // Python's own choice, which all versions that we speak with can read.
-        encode_into(&object, Protocol::default(), bytes).map_err(SendError::Pickle)?;
-        // While we wait for the other end, the value need not be here twice.
-        drop(object);
+        pickle(value, bytes)?;
         send(bytes)
     })
+}
+
+/// Writes the pickle of a value. While one waits for the other end, the value is not here twice.
+pub(crate) fn pickle<T: Serialize + ?Sized>(
+    value: &T,
+    bytes: &mut Vec<u8>,
+) -> Result<(), SendError> {
+    let object = to_object(value).map_err(SendError::Pickle)?;
+    // Python's own choice, which all versions that we speak with can read.
+    encode_into(&object, Protocol::default(), bytes).map_err(SendError::Pickle)
 }
 
 /// What sharing may add to a message: no more than another message would.

@@ -126,7 +126,7 @@ fn awaited_end_is_given_away_itself_not_a_duplicate() {
 fn descriptor_stays_as_it_was() {
     on_both(async || {
         let (a, b) = pipe::<Vec<u8>, ()>().unwrap();
-        let flags = || [&a as &dyn std::os::fd::AsFd, &b].map(|end| rustix::fs::fcntl_getfl(end));
+        let flags = || [&a as &dyn std::os::fd::AsFd, &b].map(rustix::fs::fcntl_getfl);
         let before = flags().map(Result::unwrap);
         let (sent, received) = tokio::join!(a.send_async(&vec![1; 1 << 20]), b.recv_async());
         sent.unwrap();

@@ -13,6 +13,7 @@ mod listening;
 mod interop;
 
 use std::{
+    io::Write,
     sync::mpsc::{self, RecvTimeoutError},
     thread,
     time::Duration,
@@ -36,7 +37,7 @@ fn watched(test: impl FnOnce()) {
     let name = thread::current().name().unwrap_or_default().to_owned();
     let guard = thread::spawn(move || {
         if let Err(RecvTimeoutError::Timeout) = dog.recv_timeout(PATIENCE) {
-            eprintln!("test {name} hangs");
+            writeln!(std::io::stderr(), "test {name} hangs").unwrap();
             std::process::abort();
         }
     });
