@@ -26,7 +26,8 @@ fn python_echoes_to_tasks() {
     let pythons = Python::find();
     // The newest, and the oldest for its older handshake.
     let Some((oldest, newest)) = pythons.first().zip(pythons.last()) else {
-        writeln!(std::io::stderr(), "interop: skipped, no python3 was found").unwrap();
+        let mut out = std::io::stderr().lock();
+        writeln!(out, "interop: skipped, no python3 was found").unwrap();
         return;
     };
     on_both(async || {

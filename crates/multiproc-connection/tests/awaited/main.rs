@@ -37,7 +37,8 @@ fn watched(test: impl FnOnce()) {
     let name = thread::current().name().unwrap_or_default().to_owned();
     let guard = thread::spawn(move || {
         if let Err(RecvTimeoutError::Timeout) = dog.recv_timeout(PATIENCE) {
-            writeln!(std::io::stderr(), "test {name} hangs").unwrap();
+            let mut out = std::io::stderr().lock();
+            writeln!(out, "test {name} hangs").unwrap();
             std::process::abort();
         }
     });
