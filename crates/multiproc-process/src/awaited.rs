@@ -78,15 +78,16 @@ impl Child {
     /// ```
     /// multiproc_image::entry::init();
     ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let process = multiproc_process::spawn(|| (), ())?;
-    /// for child in multiproc_process::active_children() {
-    ///     child.join_async().await?;
-    /// }
-    /// assert_eq!(process.exitcode(), Some(0));
-    /// # Ok(())
-    /// # }
+    /// let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    /// runtime.block_on(async {
+    ///     let process = multiproc_process::spawn(|| (), ())?;
+    ///     for child in multiproc_process::active_children() {
+    ///         child.join_async().await?;
+    ///     }
+    ///     assert_eq!(process.exitcode(), Some(0));
+    ///     Ok::<(), Box<dyn std::error::Error>>(())
+    /// })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn join_async(&self) -> Result<(), HandleError> {
         self.check_creator()?;
@@ -113,12 +114,13 @@ impl Child {
     /// ```
     /// multiproc_image::entry::init();
     ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let process = multiproc_process::spawn(|| -> () { std::process::exit(7) }, ())?;
-    /// assert_eq!(process.child()?.wait_async().await?, 7);
-    /// # Ok(())
-    /// # }
+    /// let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    /// runtime.block_on(async {
+    ///     let process = multiproc_process::spawn(|| -> () { std::process::exit(7) }, ())?;
+    ///     assert_eq!(process.child()?.wait_async().await?, 7);
+    ///     Ok::<(), Box<dyn std::error::Error>>(())
+    /// })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn wait_async(&self) -> Result<i32, HandleError> {
         self.join_async().await?;
@@ -147,15 +149,17 @@ impl<R> Process<R> {
     ///
     /// multiproc_image::entry::init();
     ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let process = multiproc_process::spawn(|| std::thread::sleep(Duration::from_secs(1000)), ())?;
-    /// assert!(timeout(Duration::from_millis(1), process.join_async()).await.is_err());
-    /// process.kill()?;
-    /// process.join_async().await?;
-    /// assert_eq!(process.exitcode(), Some(-9));
-    /// # Ok(())
-    /// # }
+    /// let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    /// runtime.block_on(async {
+    ///     let sleep = || std::thread::sleep(Duration::from_secs(1000));
+    ///     let process = multiproc_process::spawn(sleep, ())?;
+    ///     assert!(timeout(Duration::from_millis(1), process.join_async()).await.is_err());
+    ///     process.kill()?;
+    ///     process.join_async().await?;
+    ///     assert_eq!(process.exitcode(), Some(-9));
+    ///     Ok::<(), Box<dyn std::error::Error>>(())
+    /// })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn join_async(&self) -> Result<(), HandleError> {
         self.child()?.join_async().await
@@ -177,12 +181,13 @@ impl<R> Process<R> {
     /// ```
     /// multiproc_image::entry::init();
     ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let process = multiproc_process::spawn(|| (), ())?;
-    /// assert_eq!(process.wait_async().await?, 0);
-    /// # Ok(())
-    /// # }
+    /// let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    /// runtime.block_on(async {
+    ///     let process = multiproc_process::spawn(|| (), ())?;
+    ///     assert_eq!(process.wait_async().await?, 0);
+    ///     Ok::<(), Box<dyn std::error::Error>>(())
+    /// })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn wait_async(&self) -> Result<i32, HandleError> {
         self.child()?.wait_async().await
@@ -208,14 +213,15 @@ impl<R: DeserializeOwned> Process<R> {
     /// ```
     /// multiproc_image::entry::init();
     ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let three = multiproc_process::spawn(|| 3, ())?;
-    /// let four = multiproc_process::spawn(|| 4, ())?;
-    /// let (three, four) = tokio::join!(three.result_async(), four.result_async());
-    /// assert_eq!(three? + four?, 7);
-    /// # Ok(())
-    /// # }
+    /// let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    /// runtime.block_on(async {
+    ///     let three = multiproc_process::spawn(|| 3, ())?;
+    ///     let four = multiproc_process::spawn(|| 4, ())?;
+    ///     let (three, four) = tokio::join!(three.result_async(), four.result_async());
+    ///     assert_eq!(three? + four?, 7);
+    ///     Ok::<(), Box<dyn std::error::Error>>(())
+    /// })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn result_async(&self) -> Result<R, ProcessError> {
         self.join_async().await?;
