@@ -1,4 +1,4 @@
-//! A lock for which one can wait until a deadline.
+//! A lock for which one can wait until a deadline, and which no fork leaves locked.
 
 use std::{
     ops::{Deref, DerefMut},
@@ -6,34 +6,69 @@ use std::{
     time::Instant,
 };
 
+use multiproc_image::renewed::Renewed;
+
 use crate::patience::Patience;
 
 /// A value that one thread at a time may use.
 ///
+/// A thread that has its turn while another one forks is not there in the child, and will never
+/// give it back. So the child makes a lock of its own when it first takes a turn.
+pub(crate) struct Turn<T> {
+    lock: Renewed<Lock<T>>,
+    inherit: fn(Inherited<'_, T>) -> T,
+}
+
+/// What the copy of a value is in the child of a fork.
+pub(crate) enum Inherited<'a, T> {
+    /// As the parent had it; nobody was using it.
+    Whole(&'a mut T),
+    /// A thread that exists in the parent only was using it.
+    InUse,
+}
+
+/// The lock of one process.
+///
 /// Those who wait without a deadline sleep in `value`; those with one in `freed`, and are counted,
 /// so that a release with nobody there costs next to nothing.
-#[derive(Default)]
-pub(crate) struct Turn<T> {
+struct Lock<T> {
     value: Mutex<T>,
     timed: Mutex<usize>,
     freed: Condvar,
 }
 
-impl<T> Turn<T> {
-    pub(crate) fn new(value: T) -> Self {
-        Self { value: Mutex::new(value), timed: Mutex::new(0), freed: Condvar::new() }
+impl<T: Send> Turn<T> {
+    /// Begins with `value`; in the child of a fork `inherit` makes the child's from the copy.
+    pub(crate) fn new(value: T, inherit: fn(Inherited<'_, T>) -> T) -> Self {
+        Self { lock: Renewed::new(Lock::new(value)), inherit }
     }
 
     /// Returns the value, or None when patience ends first.
     pub(crate) fn take(&self, patience: Patience) -> Option<Taken<'_, T>> {
+        let lock = self.lock.get(|inherited| {
+            let value = match inherited.value.try_lock() {
+                Ok(mut value) => (self.inherit)(Inherited::Whole(&mut value)),
+                Err(TryLockError::Poisoned(poisoned)) => {
+                    (self.inherit)(Inherited::Whole(&mut poisoned.into_inner()))
+                }
+                Err(TryLockError::WouldBlock) => (self.inherit)(Inherited::InUse),
+            };
+            Lock::new(value)
+        });
         match patience {
             Patience::Endless => {
-                let value = self.value.lock().unwrap_or_else(PoisonError::into_inner);
-                Some(Taken { value: Some(value), turn: self })
+                let value = lock.value.lock().unwrap_or_else(PoisonError::into_inner);
+                Some(Taken { value: Some(value), lock })
             }
-            Patience::None => self.attempt(),
-            Patience::Until(deadline) => self.attempt().or_else(|| self.take_until(deadline)),
+            Patience::None => lock.attempt(),
+            Patience::Until(deadline) => lock.attempt().or_else(|| lock.take_until(deadline)),
         }
+    }
+}
+
+impl<T> Lock<T> {
+    fn new(value: T) -> Self {
+        Self { value: Mutex::new(value), timed: Mutex::new(0), freed: Condvar::new() }
     }
 
     fn attempt(&self) -> Option<Taken<'_, T>> {
@@ -42,7 +77,7 @@ impl<T> Turn<T> {
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return None,
         };
-        Some(Taken { value: Some(value), turn: self })
+        Some(Taken { value: Some(value), lock: self })
     }
 
     #[cold]
@@ -70,7 +105,7 @@ impl<T> Turn<T> {
 /// The value, until this is dropped.
 pub(crate) struct Taken<'a, T> {
     value: Option<MutexGuard<'a, T>>,
-    turn: &'a Turn<T>,
+    lock: &'a Lock<T>,
 }
 
 impl<T> Deref for Taken<'_, T> {
@@ -90,9 +125,9 @@ impl<T> DerefMut for Taken<'_, T> {
 impl<T> Drop for Taken<'_, T> {
     fn drop(&mut self) {
         self.value = None;
-        let timed = self.turn.timed.lock().unwrap_or_else(PoisonError::into_inner);
+        let timed = self.lock.timed.lock().unwrap_or_else(PoisonError::into_inner);
         if 0 < *timed {
-            self.turn.freed.notify_one();
+            self.lock.freed.notify_one();
         }
     }
 }
@@ -105,7 +140,7 @@ mod tests {
 
     #[test]
     fn one_at_a_time() {
-        let turn = Turn::new(0);
+        let turn = Turn::new(0, |_| unreachable!());
         let soon = || Patience::Until(Instant::now() + Duration::from_secs(3600));
         thread::scope(|scope| {
             for timed in [true, false, true, false] {
@@ -126,7 +161,7 @@ mod tests {
 
     #[test]
     fn patience_ends() {
-        let turn = Turn::new(());
+        let turn = Turn::new((), |_| unreachable!());
         let taken = turn.take(Patience::Endless);
         assert!(turn.take(Patience::None).is_none());
         assert!(turn.take(Patience::Until(Instant::now())).is_none());

@@ -4,7 +4,6 @@ use std::{
     io,
     net::Ipv4Addr,
     os::fd::{AsFd, OwnedFd},
-    sync::Mutex,
     time::Duration,
 };
 
@@ -17,12 +16,12 @@ use rustix::{
 use super::{
     Listener,
     place::{self, Place},
-    reception::Reception,
+    reception::{Manners, Reception},
 };
 use crate::{
     Address, AddressError, Auth, BindError, Digest, Family, bounds,
     endpoint::{Endpoint, address_of},
-    turn::Turn,
+    turn::{Inherited, Turn},
 };
 
 /// How long a client has for its handshake unless said.
@@ -159,8 +158,12 @@ impl ListenerBuilder {
             address,
             auth,
             limit: self.limit,
-            reception: Turn::new(Reception::new(self.handshake, self.pending)),
-            last_accepted: Mutex::new(None),
+            manners: Manners { timeout: self.handshake, most: self.pending },
+            reception: Turn::new(Reception::new(), Reception::inherit),
+            last_accepted: Turn::new(None, |inherited| match inherited {
+                Inherited::Whole(last) => last.take(),
+                Inherited::InUse => None,
+            }),
             place,
             owner: std::process::id(),
         })

@@ -7,14 +7,13 @@ mod reception;
 use std::{
     fmt, io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 pub use self::builder::ListenerBuilder;
 use self::{
     place::Place,
-    reception::{Guest, Reception},
+    reception::{Guest, Manners, Reception},
 };
 use crate::{
     AcceptError, AcceptTimeoutError, Address, Auth, Connection, TryAcceptError, patience::Patience,
@@ -36,7 +35,8 @@ use crate::{
 /// has to be removed before another can listen there; an abstract name is free at once. A client
 /// that dies within its handshake is one [`AcceptError::Authentication`].
 ///
-/// A forked child that also accepts works on its own clients only. The path is removed by the
+/// A forked child that also accepts works on its own clients only, also where it was forked while
+/// another thread was accepting. The path is removed by the
 /// process that made the listener, and only if it is still this listener's.
 ///
 /// # Python
@@ -64,8 +64,9 @@ pub struct Listener {
     address: Address,
     auth: Option<Auth>,
     limit: u64,
+    manners: Manners,
     reception: Turn<Reception>,
-    last_accepted: Mutex<Option<Address>>,
+    last_accepted: Turn<Option<Address>>,
     place: Option<Place>,
     owner: u32,
 }
@@ -152,10 +153,13 @@ impl Listener {
     fn accept_within<S, R>(&self, patience: Patience) -> Result<Connection<S, R>, TryAcceptError> {
         let mut reception = self.reception.take(patience).ok_or(TryAcceptError::Empty)?;
         let face = self.is_owner().then(|| self.face.as_fd());
-        let accepted = reception.accept(self.socket.as_fd(), face, self.auth.as_ref(), patience);
+        let auth = self.auth.as_ref().map(|auth| (auth, self.manners));
+        let accepted = reception.accept(self.socket.as_fd(), face, auth, patience);
         drop(reception);
         let Guest { socket, peer } = accepted?;
-        *self.last_accepted.lock().unwrap_or_else(PoisonError::into_inner) = Some(peer);
+        if let Some(mut last) = self.last_accepted.take(Patience::Endless) {
+            *last = Some(peer);
+        }
         Ok(Connection::new(socket.with_limit(self.limit)))
     }
 
@@ -181,7 +185,7 @@ impl Listener {
     /// ```
     #[must_use]
     pub fn last_accepted(&self) -> Option<Address> {
-        self.last_accepted.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.last_accepted.take(Patience::Endless)?.clone()
     }
 
     /// Closes the listener and removes its path, as dropping it does.

@@ -13,7 +13,7 @@ use multiproc_sys::poll;
 use rustix::{
     event::epoll::{self, EventData, EventFlags},
     io::Errno,
-    net::{SocketFlags, acceptfrom_with},
+    net::{Shutdown, SocketFlags, acceptfrom_with, shutdown},
 };
 
 use crate::{
@@ -22,7 +22,15 @@ use crate::{
     endpoint::{address_of, hurry},
     patience::Patience,
     socket::Socket,
+    turn::Inherited,
 };
+
+/// How long a guest may take, and how many there may be.
+#[derive(Clone, Copy)]
+pub(super) struct Manners {
+    pub(super) timeout: Duration,
+    pub(super) most: usize,
+}
 
 /// Somebody who has connected.
 pub(super) struct Guest {
@@ -40,17 +48,21 @@ struct Pending {
 /// All who are within the handshake, the oldest first.
 pub(super) struct Reception {
     pending: Vec<Pending>,
-    timeout: Duration,
-    most: usize,
     /// When somebody was in here last: what passes without us is not the guests' time.
     left: Instant,
-    process: u32,
 }
 
 impl Reception {
-    pub(super) fn new(timeout: Duration, most: usize) -> Self {
-        let process = std::process::id();
-        Self { pending: Vec::new(), timeout, most, left: Instant::now(), process }
+    pub(super) fn new() -> Self {
+        Self { pending: Vec::new(), left: Instant::now() }
+    }
+
+    /// What a forked child begins with: the guests are the parent's.
+    pub(super) fn inherit(inherited: Inherited<'_, Self>) -> Self {
+        if let Inherited::Whole(reception) = inherited {
+            reception.pending.clear();
+        }
+        Self::new()
     }
 
     /// Works on all handshakes until one is over or patience ends.
@@ -58,7 +70,7 @@ impl Reception {
         &mut self,
         listener: BorrowedFd<'_>,
         face: Option<BorrowedFd<'_>>,
-        auth: Option<&Auth>,
+        auth: Option<(&Auth, Manners)>,
         patience: Patience,
     ) -> Result<Guest, TryAcceptError> {
         self.enter();
@@ -68,11 +80,6 @@ impl Reception {
     }
 
     fn enter(&mut self) {
-        if self.process != std::process::id() {
-            // Forked: these are the parent's guests.
-            self.pending.clear();
-            self.process = std::process::id();
-        }
         let away = self.left.elapsed();
         for pending in &mut self.pending {
             pending.deadline = pending.deadline.and_then(|deadline| deadline.checked_add(away));
@@ -83,14 +90,14 @@ impl Reception {
         &mut self,
         listener: BorrowedFd<'_>,
         face: Option<BorrowedFd<'_>>,
-        auth: Option<&Auth>,
+        auth: Option<(&Auth, Manners)>,
         patience: Patience,
     ) -> Result<Guest, TryAcceptError> {
         loop {
             match next(listener)? {
                 Some(guest) => match auth {
                     None => return Ok(guest),
-                    Some(auth) => self.welcome(guest, face, auth)?,
+                    Some((auth, manners)) => self.welcome(guest, face, auth, manners)?,
                 },
                 None => {
                     if let Some(guest) = self.step()? {
@@ -111,6 +118,7 @@ impl Reception {
         guest: Guest,
         face: Option<BorrowedFd<'_>>,
         auth: &Auth,
+        manners: Manners,
     ) -> Result<(), AcceptError> {
         let (dialogue, opening) = Dialogue::listener(auth.clone())?;
         guest.socket.try_send_bytes(&opening).map_err(AuthenticationError::from)?;
@@ -119,12 +127,15 @@ impl Reception {
             let data = EventData::new_u64(0);
             epoll::add(face, &guest.socket, data, EventFlags::IN).map_err(io::Error::from)?;
         }
-        let deadline = poll::deadline_after(self.timeout);
-        let turned_away = (self.most <= self.pending.len()).then(|| self.pending.remove(0));
+        let deadline = poll::deadline_after(manners.timeout);
+        let turned_away = (manners.most <= self.pending.len()).then(|| self.pending.remove(0));
         self.pending.push(Pending { guest, dialogue, deadline });
         match turned_away {
             None => Ok(()),
-            Some(_) => Err(AuthenticationError::TimedOut.into()),
+            Some(oldest) => {
+                oldest.turn_away();
+                Err(AuthenticationError::TimedOut.into())
+            }
         }
     }
 
@@ -136,7 +147,7 @@ impl Reception {
                 Ok(false) => index += 1,
                 Ok(true) => return Ok(Some(self.pending.remove(index).guest)),
                 Err(err) => {
-                    self.pending.remove(index);
+                    self.pending.remove(index).turn_away();
                     return Err(err.into());
                 }
             }
@@ -150,7 +161,7 @@ impl Reception {
         match self.pending.iter().position(late) {
             None => Ok(()),
             Some(index) => {
-                self.pending.remove(index);
+                self.pending.remove(index).turn_away();
                 Err(AuthenticationError::TimedOut.into())
             }
         }
@@ -172,6 +183,12 @@ impl Reception {
 }
 
 impl Pending {
+    /// Ends the conversation, also where a child that was forked meanwhile has a copy of the socket.
+    fn turn_away(self) {
+        // Fails where the other end has gone already.
+        let _ = shutdown(&self.guest.socket, Shutdown::Both);
+    }
+
     /// Takes what has come; true says that the handshake is over.
     fn step(&mut self) -> Result<bool, AuthenticationError> {
         loop {

@@ -4,6 +4,9 @@
 //!
 //! **Invariant:** no byte behind the current message is ever read. So what comes next is there for
 //! whoever receives next, `wait` tells the truth, and an end can be handed on between messages.
+//!
+//! **Invariant:** `place` and `half_sent` tell a forked child what it has to know of a lock that a
+//! thread of its parent had: they are set as soon as a part of a message is through.
 
 mod header;
 mod incoming;
@@ -13,7 +16,7 @@ use std::io;
 
 use multiproc_sys::{
     poll,
-    primitive::{AtomicU32, Ordering},
+    primitive::{AtomicBool, AtomicU32, Ordering},
 };
 use multiproc_wire::Handle;
 
@@ -26,7 +29,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 /// Between two messages.
 const BETWEEN: u32 = 0;
-/// A call gave up within a message, whose beginning is kept here.
+/// The beginning of a message is received, and kept for the rest.
 const WITHIN: u32 = 1;
 /// The next byte is not the first of a message: nothing can be received any more.
 const LOST: u32 = 2;
@@ -38,15 +41,18 @@ pub(crate) struct Stream {
     outgoing: Turn<Outgoing>,
     /// Where the receiving side stands: one of the three above. Written under `incoming`.
     place: AtomicU32,
+    /// The beginning of a message is sent, and the rest is not. Written under `outgoing`.
+    half_sent: AtomicBool,
 }
 
 impl Stream {
     pub(crate) fn new(handle: Handle) -> Self {
         Self {
             handle,
-            incoming: Turn::new(Incoming::default()),
-            outgoing: Turn::new(Outgoing::default()),
+            incoming: Turn::new(Incoming::default(), Incoming::inherit),
+            outgoing: Turn::new(Outgoing::default(), Outgoing::inherit),
             place: AtomicU32::new(BETWEEN),
+            half_sent: AtomicBool::new(false),
         }
     }
 
@@ -80,7 +86,7 @@ impl Stream {
         patience: Patience,
     ) -> Result<(), TrySendError> {
         let mut outgoing = self.outgoing.take(patience).ok_or(TrySendError::Full)?;
-        outgoing.send(self.as_fd(), bytes, fds, patience)
+        outgoing.send(self.as_fd(), bytes, fds, patience, &self.half_sent)
     }
 
     /// Receives a message into the buffers.
@@ -94,10 +100,18 @@ impl Stream {
         patience: Patience,
     ) -> Result<(), TryRecvError> {
         let mut incoming = self.incoming.take(patience).ok_or(TryRecvError::Empty)?;
-        if self.place.load(Ordering::Acquire) == LOST {
-            return Err(RecvError::Lost.into());
+        match self.place.load(Ordering::Acquire) {
+            LOST => return Err(RecvError::Lost.into()),
+            // A thread of the process that this one was forked from has the beginning.
+            WITHIN if incoming.is_between() => {
+                self.place.store(LOST, Ordering::Release);
+                return Err(RecvError::Lost.into());
+            }
+            _ => {}
         }
-        let result = incoming.recv(self.as_fd(), bounds, patience);
+        let result = incoming.recv(self.as_fd(), bounds, patience, || {
+            self.place.store(WITHIN, Ordering::Release);
+        });
         let place = match (&result, incoming.is_between()) {
             (Ok(()) | Err(TryRecvError::Empty), true) => BETWEEN,
             (Err(TryRecvError::Recv(RecvError::Closed)), _) => BETWEEN,

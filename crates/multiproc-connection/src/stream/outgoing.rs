@@ -6,7 +6,10 @@ use std::{
     os::fd::{AsFd, BorrowedFd},
 };
 
-use multiproc_sys::packet;
+use multiproc_sys::{
+    packet,
+    primitive::{AtomicBool, Ordering},
+};
 use rustix::{
     io::Errno,
     net::{
@@ -16,25 +19,40 @@ use rustix::{
 };
 
 use super::header::{self, Header};
-use crate::{SendError, TrySendError, packet::wait_writable, patience::Patience};
+use crate::{SendError, TrySendError, packet::wait_writable, patience::Patience, turn::Inherited};
 
 /// The sending side.
 #[derive(Default)]
 pub(super) struct Outgoing {
     /// A message broke off in its middle: whatever followed would be taken for its rest.
     broken: bool,
+    /// This is the child of a fork, and a thread of the parent was sending.
+    was_in_use: bool,
 }
 
 impl Outgoing {
+    /// What a forked child goes on with.
+    pub(super) fn inherit(inherited: Inherited<'_, Self>) -> Self {
+        match inherited {
+            Inherited::Whole(outgoing) => Self { ..*outgoing },
+            Inherited::InUse => Self { broken: false, was_in_use: true },
+        }
+    }
+
     pub(super) fn send(
         &mut self,
         socket: BorrowedFd<'_>,
         bytes: &[u8],
         fds: &[BorrowedFd<'_>],
         patience: Patience,
+        half_sent: &AtomicBool,
     ) -> Result<(), TrySendError> {
         if self.broken {
             return Err(SendError::Closed.into());
+        }
+        if self.was_in_use && half_sent.load(Ordering::Acquire) {
+            // The parent may have sent the rest by now, or not: nobody here can tell.
+            return Err(SendError::HalfSent.into());
         }
         if !fds.is_empty() && socket_domain(socket).map_err(io_error)? != AddressFamily::UNIX {
             return Err(SendError::HandlesRefused.into());
@@ -55,6 +73,10 @@ impl Outgoing {
         let mut slices = [IoSlice::new(&header[..len]), IoSlice::new(bytes)];
         let mut rest = &mut slices[..];
         let mut sent = write(socket, rest, attached, patience)?;
+        if sent == len + bytes.len() {
+            return Ok(());
+        }
+        half_sent.store(true, Ordering::Release);
         IoSlice::advance_slices(&mut rest, sent);
         while sent < len + bytes.len() {
             let more = write(socket, rest, &[], Patience::Endless).inspect_err(|_| {
@@ -63,6 +85,7 @@ impl Outgoing {
             sent += more;
             IoSlice::advance_slices(&mut rest, more);
         }
+        half_sent.store(false, Ordering::Release);
         Ok(())
     }
 }
