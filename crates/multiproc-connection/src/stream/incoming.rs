@@ -72,7 +72,10 @@ impl Incoming {
             if wanted <= self.have {
                 break;
             }
-            let got = attempt(socket, patience, |flags| self.read_header(socket, wanted, flags))?;
+            let got = attempt(socket, patience, |flags| {
+                // The first byte of a message is to be known of, not waited with for the next.
+                self.read_header(socket, wanted, flags.difference(RecvFlags::WAITALL))
+            })?;
             match got {
                 0 if self.have == 0 => return Err(RecvError::Closed.into()),
                 0 => return Err(RecvError::Truncated.into()),

@@ -72,16 +72,26 @@ impl Outgoing {
         let len = Header { length: bytes.len() as u64, handles }.write(&mut header);
         let mut slices = [IoSlice::new(&header[..len]), IoSlice::new(bytes)];
         let mut rest = &mut slices[..];
-        let mut sent = write(socket, rest, attached, patience)?;
-        if sent == len + bytes.len() {
-            return Ok(());
-        }
-        half_sent.store(true, Ordering::Release);
+        // What the socket takes at once. From before the first byte until after the last, whoever is
+        // forked has to know of it; while this waits for room there is nothing to know.
+        let mut sent = loop {
+            half_sent.store(true, Ordering::Release);
+            match write(socket, rest, attached, SendFlags::DONTWAIT) {
+                Ok(sent) => break sent,
+                Err(errno) => {
+                    half_sent.store(false, Ordering::Release);
+                    if errno != Errno::AGAIN {
+                        return Err(SendError::from(io::Error::from(errno)).into());
+                    }
+                }
+            }
+            if !wait_writable(socket, patience)? {
+                return Err(TrySendError::Full);
+            }
+        };
         IoSlice::advance_slices(&mut rest, sent);
         while sent < len + bytes.len() {
-            let more = write(socket, rest, &[], Patience::Endless).inspect_err(|_| {
-                self.broken = true;
-            })?;
+            let more = write_on(socket, rest).inspect_err(|_| self.broken = true)?;
             sent += more;
             IoSlice::advance_slices(&mut rest, more);
         }
@@ -106,27 +116,29 @@ fn write(
     socket: BorrowedFd<'_>,
     slices: &[IoSlice<'_>],
     fds: &[BorrowedFd<'_>],
-    patience: Patience,
-) -> Result<usize, TrySendError> {
+    flags: SendFlags,
+) -> rustix::io::Result<usize> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(packet::DIRECT))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     if !fds.is_empty() && !control.push(SendAncillaryMessage::ScmRights(fds)) {
-        return Err(io_error(Errno::TOOMANYREFS).into());
-    }
-    let mut flags = SendFlags::NOSIGNAL;
-    if !matches!(patience, Patience::Endless) {
-        flags |= SendFlags::DONTWAIT;
+        return Err(Errno::TOOMANYREFS);
     }
     loop {
-        match sendmsg(socket, slices, &mut control, flags) {
-            Ok(sent) => return Ok(sent),
+        match sendmsg(socket, slices, &mut control, flags | SendFlags::NOSIGNAL) {
             Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => {
-                if !wait_writable(socket, patience)? {
-                    return Err(TrySendError::Full);
-                }
-            }
-            Err(errno) => return Err(SendError::from(io::Error::from(errno)).into()),
+            result => return result,
+        }
+    }
+}
+
+/// Writes more of a message that has begun, waiting as long as it takes.
+fn write_on(socket: BorrowedFd<'_>, slices: &[IoSlice<'_>]) -> Result<usize, SendError> {
+    loop {
+        match write(socket, slices, &[], SendFlags::empty()) {
+            Ok(sent) => return Ok(sent),
+            // Somebody who has a copy of this end made it non-blocking.
+            Err(Errno::AGAIN) => wait_writable(socket, Patience::Endless).map(drop)?,
+            Err(errno) => return Err(io::Error::from(errno).into()),
         }
     }
 }
