@@ -81,6 +81,7 @@ fn fork() -> Context {
     Context::fork().allow_threads()
 }
 
+// complaint: 2
 fn end_that_a_thread_receives_on_works_in_a_forked_child() -> TestResult {
     in_child(&Context::spawn(), fork_while_receiving, (false,))
 }
@@ -201,6 +202,7 @@ fn fork_with_half_a_message() -> Result<(), Failure> {
     Ok(())
 }
 
+// complaint: 2
 fn listener_that_a_thread_accepts_at_works_in_a_forked_child() -> TestResult {
     in_child(&Context::spawn(), fork_while_accepting, ())
 }
