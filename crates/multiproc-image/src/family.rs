@@ -77,6 +77,11 @@ pub struct AuthKey(Vec<u8>);
 
 impl AuthKey {
     /// Makes 32 random bytes.
+    ///
+    /// # Panics
+    ///
+    /// Where the system has no source of random numbers: on Linux, without `getrandom(2)` and
+    /// `/dev/urandom` both.
     #[must_use]
     pub fn random() -> Self {
         let mut bytes = vec![0; 32];

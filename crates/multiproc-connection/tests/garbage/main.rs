@@ -25,7 +25,7 @@ const KEY: &str = "corpus key";
 #[test]
 fn damaged_conversations_end_in_messages_or_errors() {
     let seed = std::env::var("GARBAGE_SEED").map_or(0x6a72_0b5e, |seed| seed.parse().unwrap());
-    println!("seed {seed}");
+    dog::say(format_args!("seed {seed}"));
     let dog = dog::watch();
     let mut random = damage::Random::new(seed);
     let corpus = corpus::load();
@@ -35,6 +35,6 @@ fn damaged_conversations_end_in_messages_or_errors() {
         listening::run(&corpus, &mut random, &dog),
         connecting::run(&corpus, &mut random, &dog),
     ];
-    println!("cases: frames, packets, listener, client: {cases:?}");
+    dog::say(format_args!("cases of frames, packets, listener, client: {cases:?}"));
     assert!(100_000 <= cases.iter().sum::<usize>());
 }
