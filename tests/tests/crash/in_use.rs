@@ -234,7 +234,7 @@ fn fork_while_accepting() -> Result<(), Failure> {
     accepting.join().expect("it accepts");
     line.send(&())?;
     assert_eq!(connect()?.recv()?, 2);
-    Ok(child.result()??)
+    child.result()?
 }
 
 fn accept() -> Result<(), Failure> {

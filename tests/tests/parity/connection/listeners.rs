@@ -60,5 +60,5 @@ fn work_in(folder: String, method: String) -> Result<(), Failure> {
     let child = context_named(&method).start(say_hello, (listener.address().to_string(),))?;
     let connection: Connection<(), String> = listener.accept()?;
     assert_eq!(connection.recv()?, "hello");
-    Ok(child.result()??)
+    child.result()?
 }
