@@ -7,6 +7,8 @@ pub mod methods;
 pub mod procfs;
 pub mod held;
 pub mod random;
+pub mod interrupts;
+pub mod streams;
 pub mod refusal;
 pub mod ledger;
 pub mod scratch;

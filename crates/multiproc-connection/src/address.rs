@@ -214,6 +214,16 @@ mod tests {
         for text in ["/a/b", "./a", "a/b", "@x", "@/tmp/x", "1.2.3.4:5", "[::1]:0", "host:65535"] {
             assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
         }
+        for (text, family) in [
+            ("/a/b", Family::Unix),
+            ("a/b", Family::Unix),
+            ("@x", Family::Unix),
+            ("1.2.3.4:5", Family::Inet),
+            ("[::1]:0", Family::Inet),
+            ("host:65535", Family::Inet),
+        ] {
+            assert_eq!(text.parse::<Address>().unwrap().family(), family, "{text}");
+        }
         for path in ["a", "@a", "a:1", "@a/b"] {
             let address = Address::Path(path.into());
             let read: Address = address.to_string().parse().unwrap();

@@ -48,6 +48,13 @@ pub enum SendError {
     #[error("connection is a network one and carries no handles")]
     HandlesRefused,
 
+    /// This process was forked while a thread or task was in the middle of sending a message on the same
+    /// stream, which belongs to the parent. To receive works.
+    ///
+    /// Python sends, and the message lands inside the other one.
+    #[error("connection cannot send: the process was forked while a message on it was half sent")]
+    HalfSent,
+
     /// The operating system refused. Python raises `OSError`.
     #[error("failed to write to connection")]
     Io(#[source] io::Error),
@@ -166,11 +173,24 @@ pub enum RecvError {
     Malformed,
 
     /// An earlier receive left the stream in the middle of a message, so that no other can be told
-    /// from the rest of it.
+    /// from the rest of it; or this process was forked while a thread or task was in the middle of
+    /// one, and the rest of it is the parent's.
     ///
     /// Sending still works. Python raises `OSError`, "connection is write-only".
     #[error("connection cannot receive after it refused or lost a message")]
     Lost,
+
+    /// This process has no room for the descriptors that came with a message, which is lost: close
+    /// some, or raise the limit (`ulimit -n`).
+    ///
+    /// They are those of the handles in it, and on a pipe that of the file in which a long message
+    /// travels. Those that did arrive are closed again. The connection stays usable, and the next
+    /// receive takes the next message. Python raises `RuntimeError`.
+    #[error(
+        "too many open files to receive a message: it is lost, and the connection goes on with the \
+         next"
+    )]
+    NoRoom,
 
     /// The bytes are not a value of the connection's type. The message is gone, the connection
     /// stays usable.
@@ -198,9 +218,6 @@ pub enum RecvError {
     Object(#[from] ObjectError),
 
     /// The operating system refused. Python raises `OSError`.
-    ///
-    /// With "too many open files" a message that brought handles is gone, and those that did arrive
-    /// are closed again; the connection stays usable.
     #[error("failed to read from connection")]
     Io(#[from] io::Error),
 }

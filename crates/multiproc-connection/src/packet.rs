@@ -7,6 +7,7 @@ use std::{
 
 use multiproc_sys::{packet, poll};
 use multiproc_wire::Handle;
+use rustix::io::Errno;
 
 use crate::{
     RecvError, SendError, TryRecvError, TrySendError, bounds::Bounds, buffers::Buffers,
@@ -88,6 +89,10 @@ impl Packet {
             Ok(true) => Ok(true),
             Ok(false) => Err(RecvError::Closed),
             Err(err) if err.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            // The packet is taken off all the same.
+            Err(err) if err.raw_os_error() == Some(Errno::MFILE.raw_os_error()) => {
+                Err(RecvError::NoRoom)
+            }
             Err(err) => Err(RecvError::Io(err)),
         }
     }

@@ -86,6 +86,65 @@ impl<T> Receiver<T> {
         self.socket.recv_bytes_max(max)
     }
 
+    /// Returns the bytes of a message if one is there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::try_recv_bytes`](crate::Connection::try_recv_bytes).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (rx, tx) = multiproc_connection::simplex::<()>()?;
+    /// assert!(rx.try_recv_bytes().is_err());
+    /// tx.send_bytes(b"now")?;
+    /// assert_eq!(rx.try_recv_bytes()?, b"now");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn try_recv_bytes(&self) -> Result<Vec<u8>, TryRecvError> {
+        self.socket.try_recv_bytes()
+    }
+
+    /// Waits for a message for at most `timeout` and returns its bytes as they are.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::recv_bytes_timeout`](crate::Connection::recv_bytes_timeout).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let (rx, tx) = multiproc_connection::simplex::<()>()?;
+    /// assert!(rx.recv_bytes_timeout(Duration::from_millis(1)).is_err());
+    /// tx.send_bytes(b"soon")?;
+    /// assert_eq!(rx.recv_bytes_timeout(Duration::from_secs(60))?, b"soon");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn recv_bytes_timeout(&self, timeout: Duration) -> Result<Vec<u8>, RecvTimeoutError> {
+        self.socket.recv_bytes_timeout(timeout)
+    }
+
+    /// Sets the longest message that this end takes, in bytes.
+    ///
+    /// See [`Connection::max_message`](crate::Connection::max_message).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (rx, tx) = multiproc_connection::simplex::<String>()?;
+    /// let rx = rx.max_message(100);
+    /// tx.send(&"x".repeat(101))?;
+    /// assert!(rx.recv().is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use = "the end with the limit is the one returned"]
+    pub fn max_message(mut self, bytes: u64) -> Self {
+        self.socket = self.socket.with_limit(bytes);
+        self
+    }
+
     /// Waits for a message, puts its bytes at the front of `buffer` and returns their number.
     ///
     /// # Errors

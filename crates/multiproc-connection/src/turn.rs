@@ -1,4 +1,4 @@
-//! A lock for which one can wait until a deadline.
+//! A lock for which one can wait until a deadline, and which no fork leaves locked.
 
 use std::{
     ops::{Deref, DerefMut},
@@ -6,17 +6,41 @@ use std::{
     time::Instant,
 };
 
+use multiproc_image::renewed::Renewed;
+use multiproc_sys::primitive::{AtomicU32, Ordering};
+
 use crate::{patience::Patience, tasks::Tasks};
 
 /// A value that one thread at a time may use.
 ///
+/// A thread that has its turn while another one forks is not there in the child, and will never
+/// give it back. So the child makes a lock of its own when it first takes a turn, and with it lets
+/// go of the tasks that wait at the parent's.
+pub(crate) struct Turn<T> {
+    lock: Renewed<Lock<T>>,
+    inherit: fn(Inherited<'_, T>) -> T,
+}
+
+/// What the copy of a value is in the child of a fork.
+pub(crate) enum Inherited<'a, T> {
+    /// As the parent had it; nobody was using it.
+    Whole(&'a mut T),
+    /// As the parent had it, where tasks are about to go on with it.
+    Attended(&'a mut T),
+    /// A thread that exists in the parent only was using it.
+    InUse,
+}
+
+/// The lock of one process.
+///
 /// Those who wait without a deadline sleep in `value`; those with one in `freed`, and are counted,
 /// so that a release with nobody there costs next to nothing. Tasks leave word in `waiting`.
-#[derive(Default)]
-pub(crate) struct Turn<T> {
+pub(crate) struct Lock<T> {
     value: Mutex<T>,
     waiting: Mutex<Waiting>,
     freed: Condvar,
+    /// How many tasks are about to go on with the value, which they do not hold meanwhile.
+    pub(crate) attending: AtomicU32,
 }
 
 #[derive(Default)]
@@ -26,25 +50,52 @@ pub(crate) struct Waiting {
     pub(crate) tasks: Tasks,
 }
 
-impl<T> Turn<T> {
-    pub(crate) fn new(value: T) -> Self {
-        Self { value: Mutex::new(value), waiting: Mutex::default(), freed: Condvar::new() }
+impl<T: Send> Turn<T> {
+    /// Begins with `value`; in the child of a fork `inherit` makes the child's from the copy.
+    pub(crate) fn new(value: T, inherit: fn(Inherited<'_, T>) -> T) -> Self {
+        Self { lock: Renewed::new(Lock::new(value)), inherit }
     }
 
     /// Returns the value, or None when patience ends first.
     pub(crate) fn take(&self, patience: Patience) -> Option<Taken<'_, T>> {
+        let lock = self.lock();
         match patience {
             Patience::Endless => {
-                let value = self.value.lock().unwrap_or_else(PoisonError::into_inner);
-                Some(Taken { value: Some(value), turn: self })
+                let value = lock.value.lock().unwrap_or_else(PoisonError::into_inner);
+                Some(Taken { value: Some(value), lock })
             }
-            Patience::None => self.attempt(),
-            Patience::Until(deadline) => self.attempt().or_else(|| self.take_until(deadline)),
+            Patience::None => lock.attempt(),
+            Patience::Until(deadline) => lock.attempt().or_else(|| lock.take_until(deadline)),
+        }
+    }
+
+    /// The lock of this process.
+    pub(crate) fn lock(&self) -> &Lock<T> {
+        self.lock.get(|inherited| Lock::new(inherited.hand_down(self.inherit)))
+    }
+}
+
+impl<T> Lock<T> {
+    fn new(value: T) -> Self {
+        Self {
+            value: Mutex::new(value),
+            waiting: Mutex::default(),
+            freed: Condvar::new(),
+            attending: AtomicU32::new(0),
+        }
+    }
+
+    /// What the child of a fork makes of this, its copy of the parent's.
+    fn hand_down(&self, inherit: fn(Inherited<'_, T>) -> T) -> T {
+        match self.look() {
+            None => inherit(Inherited::InUse),
+            Some(mut value) if self.is_attended() => inherit(Inherited::Attended(&mut value)),
+            Some(mut value) => inherit(Inherited::Whole(&mut value)),
         }
     }
 
     fn attempt(&self) -> Option<Taken<'_, T>> {
-        self.look().map(|value| Taken { value: Some(value), turn: self })
+        self.look().map(|value| Taken { value: Some(value), lock: self })
     }
 
     /// The value if nobody has it. Dropping what this returns wakes nobody.
@@ -80,12 +131,24 @@ impl<T> Turn<T> {
     pub(crate) fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Returns true while tasks are about to go on with the value.
+    fn is_attended(&self) -> bool {
+        0 < self.attending.load(Ordering::Acquire)
+    }
 }
 
 /// The value, until this is dropped.
 pub(crate) struct Taken<'a, T> {
     value: Option<MutexGuard<'a, T>>,
-    turn: &'a Turn<T>,
+    lock: &'a Lock<T>,
+}
+
+impl<T> Taken<'_, T> {
+    /// Returns true while tasks of this process are about to go on with the value.
+    pub(crate) fn is_attended(&self) -> bool {
+        self.lock.is_attended()
+    }
 }
 
 impl<T> Deref for Taken<'_, T> {
@@ -105,9 +168,9 @@ impl<T> DerefMut for Taken<'_, T> {
 impl<T> Drop for Taken<'_, T> {
     fn drop(&mut self) {
         self.value = None;
-        let mut waiting = self.turn.waiting();
+        let mut waiting = self.lock.waiting();
         if 0 < waiting.timed {
-            self.turn.freed.notify_one();
+            self.lock.freed.notify_one();
         }
         let tasks = waiting.tasks.take();
         drop(waiting);
@@ -124,7 +187,7 @@ mod tests {
 
     #[test]
     fn one_at_a_time() {
-        let turn = Turn::new(0);
+        let turn = Turn::new(0, |_| unreachable!());
         let soon = || Patience::Until(Instant::now() + Duration::from_secs(3600));
         thread::scope(|scope| {
             for timed in [true, false, true, false] {
@@ -145,7 +208,7 @@ mod tests {
 
     #[test]
     fn patience_ends() {
-        let turn = Turn::new(());
+        let turn = Turn::new((), |_| unreachable!());
         let taken = turn.take(Patience::Endless);
         assert!(turn.take(Patience::None).is_none());
         assert!(turn.take(Patience::Until(Instant::now())).is_none());

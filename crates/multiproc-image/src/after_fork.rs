@@ -2,8 +2,8 @@
 //!
 //! A fork copies one thread and all memory, so a lock that another thread held stays locked for ever in the child. State
 //! of this process therefore lives in [`ForkLocal`] slots, which are empty again in the child without anybody touching
-//! what was there; and what must be *done* in the child is registered with [`register`]. Both see every fork by the C
-//! library, also one that the user's own code makes.
+//! what was there, those inside an object in a [`Renewed`](crate::renewed::Renewed); and what must be *done* in the child
+//! is registered with [`register`]. All see every fork by the C library, also one that the user's own code makes.
 
 #![expect(unsafe_code, reason = "hands out references to slots that are never freed")]
 
@@ -47,7 +47,7 @@ pub fn registered() -> usize {
 }
 
 /// Sees to it that forks are noticed.
-fn watch() {
+pub(crate) fn watch() {
     if !WATCHING.swap(true, Ordering::AcqRel) {
         // Out of memory at start-up: then only forks by way of `in_child` are noticed.
         let _ = multiproc_sys::fork::at_fork_in_child(handler);

@@ -10,7 +10,7 @@ use crate::{
     error::StartError,
     executable::{self, Build},
     exit,
-    family::{self, Record},
+    family::{self, Handed, Record},
     lifeline, logging,
 };
 
@@ -38,6 +38,7 @@ pub(crate) const MAGIC: [u8; 8] = *b"multipr1";
 #[derive(Serialize, Deserialize)]
 struct Header {
     build: Build,
+    #[serde(with = "Handed")]
     record: Record,
     items: Vec<Item>,
     entry: u64,

@@ -17,7 +17,9 @@ use crate::{
 };
 
 /// The record of one process. Read it with [`record`], change it with [`update`].
-#[derive(Clone, Debug, Serialize, Deserialize)]
+///
+/// It has secrets in it, so it does not serialise: only the start of a process knows how to hand it over.
+#[derive(Clone, Debug)]
 pub struct Record {
     /// The process's name, `MainProcess` in the first.
     pub name: String,
@@ -34,7 +36,7 @@ pub struct Record {
     /// What is logged, and where.
     pub log: LogSettings,
     /// What the processes of one family have in common and nobody else knows.
-    pub(crate) secret: [u8; 32],
+    pub(crate) secret: AuthKey,
 }
 
 /// Who started a process.
@@ -48,15 +50,43 @@ pub struct Parent {
 
 /// The key with which the two ends of a connection prove to each other that they belong together.
 ///
-/// Its `Debug` form does not show it.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Every process of a family has the key of the one that started it, unless another was set. It goes to a process that
+/// is being started and nowhere else: it is no part of a message, and its `Debug` form does not show it.
+///
+/// # Python
+///
+/// `multiprocessing.process.AuthenticationString`, which raises `TypeError` when it is pickled; there at run time.
+///
+/// # Examples
+///
+/// ```
+/// use multiproc_image::family::AuthKey;
+///
+/// assert_eq!(format!("{:?}", AuthKey::from("secret")), "AuthKey(6 bytes)");
+/// ```
+///
+/// What is sent has to serialise, and this does not:
+///
+/// ```compile_fail,E0277
+/// fn send(message: impl serde::Serialize) {}
+///
+/// send(multiproc_image::family::AuthKey::from("secret"));
+/// ```
+#[derive(Clone, PartialEq, Eq)]
 pub struct AuthKey(Vec<u8>);
 
 impl AuthKey {
     /// Makes 32 random bytes.
+    ///
+    /// # Panics
+    ///
+    /// Where the system has no source of random numbers: on Linux, without `getrandom(2)` and
+    /// `/dev/urandom` both.
     #[must_use]
     pub fn random() -> Self {
-        Self(random().to_vec())
+        let mut bytes = vec![0; 32];
+        getrandom::fill(&mut bytes).expect("the system has no source of random numbers");
+        Self(bytes)
     }
 
     /// The bytes of the key.
@@ -78,11 +108,25 @@ impl fmt::Debug for AuthKey {
     }
 }
 
-fn random() -> [u8; 32] {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).expect("the system has no source of random numbers");
-    bytes
+/// How a [`Record`] is written into the message that starts a process, and only there.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Record")]
+pub(crate) struct Handed {
+    name: String,
+    identity: Vec<u32>,
+    parent: Option<Parent>,
+    #[serde(with = "HandedKey")]
+    authkey: AuthKey,
+    daemon: bool,
+    start_method: Option<String>,
+    log: LogSettings,
+    #[serde(with = "HandedKey")]
+    secret: AuthKey,
 }
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "AuthKey")]
+struct HandedKey(Vec<u8>);
 
 impl Record {
     fn first() -> Self {
@@ -94,7 +138,7 @@ impl Record {
             daemon: false,
             start_method: None,
             log: LogSettings::default(),
-            secret: random(),
+            secret: AuthKey::random(),
         }
     }
 
@@ -219,6 +263,13 @@ mod tests {
     #[test]
     fn key_is_not_shown() {
         assert_eq!(format!("{:?}", AuthKey::from(b"secret".to_vec())), "AuthKey(6 bytes)");
+        let record = Record { authkey: AuthKey::from("hunter2"), ..Record::first() };
+        let shown = format!("{record:?} {record:#?}");
+        assert!(shown.contains("AuthKey(7 bytes)"));
+        for secret in [record.authkey.as_bytes(), record.secret.as_bytes()] {
+            let bytes = format!("{secret:?}");
+            assert!(!shown.contains(bytes.trim_matches(['[', ']'])), "{shown}");
+        }
     }
 
     #[test]

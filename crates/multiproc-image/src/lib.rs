@@ -30,11 +30,13 @@
 //! | [`bootstrap`] | what upper floors install in a fresh copy before its function runs |
 //! | [`exit`] | finalizers, and the order of leaving |
 //! | [`after_fork`] | what has to be renewed in the child of a fork |
+//! | [`renewed`] | locks inside objects, of which the child of a fork makes its own |
 //! | [`lifeline`] | how a child knows that its parent lives |
 //! | [`threads`] | the library's own threads, which a fork may ignore |
 //! | [`logging`] | `[LEVEL/ProcessName] message`, and `tracing` events |
 
 pub mod after_fork;
+pub mod renewed;
 pub mod boot;
 pub mod bootstrap;
 pub mod entry;

@@ -3,7 +3,7 @@
 //! After a change of the texts: `TRYBUILD=overwrite cargo test -p multiproc --test compile_fail`, and read the difference
 //! with the eyes of somebody who sees such a message for the first time.
 
-// parity: start_methods.preload-type-check, misc.finalizer-needs-priority
+// parity: start_methods.preload-type-check, misc.finalizer-needs-priority, auth.key-not-serialisable
 #[test]
 fn misuse_is_rejected_with_a_message_that_helps() {
     let tests = trybuild::TestCases::new();

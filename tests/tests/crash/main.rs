@@ -15,3 +15,4 @@ mod sizes;
 mod many;
 mod kills;
 mod busy_threads;
+mod in_use;

@@ -4,4 +4,5 @@ multiproc::auto_init!();
 
 mod process;
 mod start_methods;
+mod connection;
 mod misc;

@@ -20,6 +20,7 @@ fn talk(listener: Auth, client: Auth) -> [Option<Result<bool, AuthenticationErro
     let (mut results, mut message) = ([None, None], Some(opening));
     for turn in 0.. {
         let Some(received) = message else { break };
+        assert!(!received.windows(KEY.len()).any(|part| part == KEY), "the key travels");
         let who = (turn + 1) % 2;
         let step = if who == 1 { client.step(&received) } else { listener.step(&received) };
         message = step.reply;

@@ -10,25 +10,28 @@ use crate::{tasks::Place, turn::Turn};
 /// Waits until it looks as if the turn could be taken.
 ///
 /// It takes nothing, so that nothing is held while other tasks run; who loses the race waits again.
-pub(crate) struct Freed<'a, T> {
+///
+/// In a forked child, which has no such tasks, it waits for the child's own lock.
+pub(crate) struct Freed<'a, T: Send> {
     turn: &'a Turn<T>,
     place: Place,
 }
 
-impl<'a, T> Freed<'a, T> {
+impl<'a, T: Send> Freed<'a, T> {
     pub(crate) fn new(turn: &'a Turn<T>) -> Self {
         Self { turn, place: Place::default() }
     }
 }
 
-impl<T> Future for Freed<'_, T> {
+impl<T: Send> Future for Freed<'_, T> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let Self { turn, place } = self.get_mut();
         // Whoever releases between this look and the wait finds `waiting` locked, and so wakes us.
-        let mut waiting = turn.waiting();
-        if turn.look().is_some() {
+        let lock = turn.lock();
+        let mut waiting = lock.waiting();
+        if lock.look().is_some() {
             return Poll::Ready(());
         }
         waiting.tasks.add(place, context.waker());
@@ -36,9 +39,9 @@ impl<T> Future for Freed<'_, T> {
     }
 }
 
-impl<T> Drop for Freed<'_, T> {
+impl<T: Send> Drop for Freed<'_, T> {
     fn drop(&mut self) {
-        let waker = self.turn.waiting().tasks.remove(&self.place);
+        let waker = self.turn.lock().waiting().tasks.remove(&self.place);
         // Not under the lock: a waker is somebody else's code.
         drop(waker);
     }
@@ -68,7 +71,7 @@ mod tests {
 
     #[test]
     fn release_wakes_all_who_wait_and_none_who_gave_up() {
-        let turn = Turn::new(());
+        let turn = Turn::new((), |_| unreachable!());
         let counts: [_; 3] = std::array::from_fn(|_| Arc::new(Count::default()));
         let [one, two, gone] = counts.each_ref().map(|count| Waker::from(count.clone()));
         let taken = turn.take(Patience::Endless);

@@ -7,6 +7,7 @@
 
 mod socket;
 mod freed;
+mod attending;
 mod connection;
 mod receiver;
 mod sender;
@@ -14,4 +15,4 @@ mod client;
 #[cfg(feature = "python")]
 mod objects;
 
-pub(crate) use self::freed::Freed;
+pub(crate) use self::{attending::Attending, freed::Freed};

@@ -99,12 +99,15 @@ impl Socket {
                 self.readiness.drive(handle, Side::Read, attempt, || future::ready(())).await?
             }
             Transport::Stream(stream) => {
+                let mut awaiting = None;
                 let attempt = || {
-                    Buffers::lend(|buffers| match stream.attempt_recv(buffers, bounds) {
-                        Attempt::Done(Ok(())) => Attempt::Done(then(buffers)),
-                        Attempt::Done(Err(err)) => Attempt::Done(Err(err)),
-                        Attempt::Blocked => Attempt::Blocked,
-                        Attempt::Busy => Attempt::Busy,
+                    Buffers::lend(|buffers| {
+                        match stream.attempt_recv(&mut awaiting, buffers, bounds) {
+                            Attempt::Done(Ok(())) => Attempt::Done(then(buffers)),
+                            Attempt::Done(Err(err)) => Attempt::Done(Err(err)),
+                            Attempt::Blocked => Attempt::Blocked,
+                            Attempt::Busy => Attempt::Busy,
+                        }
                     })
                 };
                 let freed = || stream.recv_freed();

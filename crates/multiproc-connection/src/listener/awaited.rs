@@ -2,7 +2,7 @@
 
 use std::{os::fd::AsFd, time::Instant};
 
-use multiproc_sys::{primitive::Ordering, readiness::Side};
+use multiproc_sys::readiness::Side;
 use multiproc_wire::Handle;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use tokio::{task::coop::consume_budget, time};
@@ -12,7 +12,12 @@ use super::{
     builder::face,
     reception::{Guest, Reception},
 };
-use crate::{AcceptError, Connection, TryAcceptError, awaited::Freed, patience::Patience};
+use crate::{
+    AcceptError, Connection, TryAcceptError,
+    awaited::{Attending, Freed},
+    patience::Patience,
+    turn::Turn,
+};
 
 /// What came of an attempt to accept without waiting.
 enum Attempt {
@@ -26,26 +31,20 @@ enum Attempt {
     Busy,
 }
 
-/// A task that awaits a client.
-struct Attending<'a>(&'a Listener);
-
-impl<'a> Attending<'a> {
-    fn new(listener: &'a Listener) -> Self {
-        listener.attending.fetch_add(1, Ordering::Relaxed);
-        Self(listener)
-    }
+/// A task that awaits a client: its waiting is not time in which nobody accepts.
+struct Accepting<'a> {
+    attending: Attending<'a, Reception>,
+    reception: &'a Turn<Reception>,
 }
 
-impl Drop for Attending<'_> {
+impl Drop for Accepting<'_> {
     fn drop(&mut self) {
-        let Listener { reception, attending, .. } = self.0;
         // Whoever has the reception leaves it later than we do.
-        if let Some(mut reception) = reception.take(Patience::None) {
+        if self.attending.is_ours()
+            && let Some(mut reception) = self.reception.take(Patience::None)
+        {
             reception.leave();
         }
-        // A forked child starts to count anew.
-        let less = |count: u32| Some(count.saturating_sub(1));
-        let _ = attending.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
     }
 }
 
@@ -81,7 +80,7 @@ impl Listener {
     pub async fn accept_async<S, R>(&self) -> Result<Connection<S, R>, AcceptError> {
         // As for receiving: so that a stream of clients leaves the other tasks their time.
         consume_budget().await;
-        let mut attending = None;
+        let mut accepting = None;
         loop {
             let (face, deadline) = match self.attempt_accept()? {
                 Attempt::Accepted(guest) => return Ok(self.connection(guest)),
@@ -92,7 +91,10 @@ impl Listener {
                 }
             };
             // Only now: until that attempt nobody accepted, and that time is not the guests'.
-            attending.get_or_insert_with(|| Attending::new(self));
+            accepting.get_or_insert_with(|| Accepting {
+                attending: Attending::new(&self.reception),
+                reception: &self.reception,
+            });
             let registered = self.readiness.register(&face, Side::Read)?;
             let mut ready = match deadline {
                 None => registered.ready().await?,
@@ -117,15 +119,8 @@ impl Listener {
             return Ok(Attempt::Busy);
         };
         let ours = self.is_owner().then(|| self.face.clone());
-        let listener = self.socket.as_fd();
-        let accepted = reception.accept(
-            listener,
-            ours.as_ref().map(AsFd::as_fd),
-            self.auth.as_ref(),
-            &self.attending,
-            Patience::None,
-        );
-        match accepted {
+        let face = ours.as_ref().map(AsFd::as_fd);
+        match self.receive(&mut reception, face, Patience::None) {
             Ok(guest) => Ok(Attempt::Accepted(guest)),
             Err(TryAcceptError::Accept(err)) => Err(err),
             Err(TryAcceptError::Empty) => {

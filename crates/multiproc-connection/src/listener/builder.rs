@@ -4,12 +4,10 @@ use std::{
     io,
     net::Ipv4Addr,
     os::fd::{AsFd, OwnedFd},
-    sync::Mutex,
     time::Duration,
 };
 
 use multiproc_image::family::AuthKey;
-use multiproc_sys::primitive::AtomicU32;
 use rustix::{
     event::epoll::{self, CreateFlags, EventData, EventFlags},
     net::getsockname,
@@ -18,13 +16,13 @@ use rustix::{
 use super::{
     Listener,
     place::{self, Place},
-    reception::Reception,
+    reception::{Manners, Reception},
 };
 use crate::{
     Address, AddressError, Auth, BindError, Digest, Family, bounds,
     endpoint::{Endpoint, address_of},
     readiness::Readiness,
-    turn::Turn,
+    turn::{Inherited, Turn},
 };
 
 /// How long a client has for its handshake unless said.
@@ -162,9 +160,12 @@ impl ListenerBuilder {
             address,
             auth,
             limit: self.limit,
-            reception: Turn::new(Reception::new(self.handshake, self.pending)),
-            attending: AtomicU32::new(0),
-            last_accepted: Mutex::new(None),
+            manners: Manners { timeout: self.handshake, most: self.pending },
+            reception: Turn::new(Reception::new(), Reception::inherit),
+            last_accepted: Turn::new(None, |inherited| match inherited {
+                Inherited::Whole(last) | Inherited::Attended(last) => last.take(),
+                Inherited::InUse => None,
+            }),
             place,
             owner: std::process::id(),
         })

@@ -9,21 +9,21 @@ mod awaited;
 use std::{
     fmt, io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
-use multiproc_sys::primitive::AtomicU32;
 use multiproc_wire::Handle;
 
 pub use self::builder::ListenerBuilder;
 use self::{
     place::Place,
-    reception::{Guest, Reception},
+    reception::{Guest, Manners, Reception},
 };
 use crate::{
-    AcceptError, AcceptTimeoutError, Address, Auth, Connection, TryAcceptError, patience::Patience,
-    readiness::Readiness, turn::Turn,
+    AcceptError, AcceptTimeoutError, Address, Auth, Connection, TryAcceptError,
+    patience::Patience,
+    readiness::Readiness,
+    turn::{Taken, Turn},
 };
 
 /// Waits for others to connect, and makes connections of them.
@@ -41,8 +41,8 @@ use crate::{
 /// has to be removed before another can listen there; an abstract name is free at once. A client
 /// that dies within its handshake is one [`AcceptError::Authentication`].
 ///
-/// A forked child that also accepts works on its own clients only. The path is removed by the
-/// process that made the listener, and only if it is still this listener's.
+/// A forked child that also accepts works on its own clients only, also where it was forked while
+/// another thread or a task was accepting. The path is removed by the process that made the listener, and only if it is still this listener's.
 ///
 /// # Python
 ///
@@ -71,10 +71,9 @@ pub struct Listener {
     address: Address,
     auth: Option<Auth>,
     limit: u64,
+    manners: Manners,
     reception: Turn<Reception>,
-    /// How many tasks await a client: their waiting is not time in which nobody accepts.
-    attending: AtomicU32,
-    last_accepted: Mutex<Option<Address>>,
+    last_accepted: Turn<Option<Address>>,
     place: Option<Place>,
     owner: u32,
 }
@@ -161,20 +160,29 @@ impl Listener {
     fn accept_within<S, R>(&self, patience: Patience) -> Result<Connection<S, R>, TryAcceptError> {
         let mut reception = self.reception.take(patience).ok_or(TryAcceptError::Empty)?;
         let face = self.is_owner().then(|| self.face.as_fd());
-        let accepted = reception.accept(
-            self.socket.as_fd(),
-            face,
-            self.auth.as_ref(),
-            &self.attending,
-            patience,
-        );
+        let accepted = self.receive(&mut reception, face, patience);
         drop(reception);
         Ok(self.connection(accepted?))
     }
 
+    fn receive(
+        &self,
+        reception: &mut Taken<'_, Reception>,
+        face: Option<BorrowedFd<'_>>,
+        patience: Patience,
+    ) -> Result<Guest, TryAcceptError> {
+        if !reception.is_attended() {
+            reception.make_up();
+        }
+        let auth = self.auth.as_ref().map(|auth| (auth, self.manners));
+        reception.accept(self.socket.as_fd(), face, auth, patience)
+    }
+
     fn connection<S, R>(&self, guest: Guest) -> Connection<S, R> {
         let Guest { socket, peer } = guest;
-        *self.last_accepted.lock().unwrap_or_else(PoisonError::into_inner) = Some(peer);
+        if let Some(mut last) = self.last_accepted.take(Patience::Endless) {
+            *last = Some(peer);
+        }
         Connection::new(socket.with_limit(self.limit))
     }
 
@@ -200,7 +208,7 @@ impl Listener {
     /// ```
     #[must_use]
     pub fn last_accepted(&self) -> Option<Address> {
-        self.last_accepted.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.last_accepted.take(Patience::Endless)?.clone()
     }
 
     /// Closes the listener and removes its path, as dropping it does.

@@ -9,15 +9,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use multiproc_sys::{
-    poll,
-    primitive::{AtomicU32, Ordering},
-};
+use multiproc_sys::poll;
 use multiproc_wire::Handle;
 use rustix::{
     event::epoll::{self, EventData, EventFlags},
     io::Errno,
-    net::{SocketFlags, acceptfrom_with},
+    net::{Shutdown, SocketFlags, acceptfrom_with, shutdown},
 };
 
 use crate::{
@@ -26,7 +23,15 @@ use crate::{
     endpoint::{address_of, hurry},
     patience::Patience,
     socket::Socket,
+    turn::Inherited,
 };
+
+/// How long a guest may take, and how many there may be.
+#[derive(Clone, Copy)]
+pub(super) struct Manners {
+    pub(super) timeout: Duration,
+    pub(super) most: usize,
+}
 
 /// Somebody who has connected.
 pub(super) struct Guest {
@@ -44,19 +49,32 @@ pub(super) struct Pending {
 /// All who are within the handshake, the oldest first.
 pub(super) struct Reception {
     pub(super) pending: Vec<Pending>,
-    timeout: Duration,
-    most: usize,
     /// When somebody was in here last: what passes without us is not the guests' time.
     pub(super) left: Instant,
-    process: u32,
     /// In a forked child whose tasks await clients: what the listener's own face is elsewhere.
     pub(super) face: Option<Handle>,
 }
 
 impl Reception {
-    pub(super) fn new(timeout: Duration, most: usize) -> Self {
-        let process = std::process::id();
-        Self { pending: Vec::new(), timeout, most, left: Instant::now(), process, face: None }
+    pub(super) fn new() -> Self {
+        Self { pending: Vec::new(), left: Instant::now(), face: None }
+    }
+
+    /// What a forked child begins with: the guests are the parent's.
+    pub(super) fn inherit(inherited: Inherited<'_, Self>) -> Self {
+        if let Inherited::Whole(parents) | Inherited::Attended(parents) = inherited {
+            parents.pending.clear();
+            parents.face = None;
+        }
+        Self::new()
+    }
+
+    /// Gives the guests the time that passed since somebody was in here.
+    pub(super) fn make_up(&mut self) {
+        let away = self.left.elapsed();
+        for pending in &mut self.pending {
+            pending.deadline = pending.deadline.and_then(|deadline| deadline.checked_add(away));
+        }
     }
 
     /// Works on all handshakes until one is over or patience ends.
@@ -64,11 +82,9 @@ impl Reception {
         &mut self,
         listener: BorrowedFd<'_>,
         face: Option<BorrowedFd<'_>>,
-        auth: Option<&Auth>,
-        attending: &AtomicU32,
+        auth: Option<(&Auth, Manners)>,
         patience: Patience,
     ) -> Result<Guest, TryAcceptError> {
-        self.enter(attending);
         let own = self.face.clone();
         let face = face.or(own.as_ref().map(AsFd::as_fd));
         let result = self.serve(listener, face, auth, patience);
@@ -76,35 +92,18 @@ impl Reception {
         result
     }
 
-    fn enter(&mut self, attending: &AtomicU32) {
-        if self.process != std::process::id() {
-            // Forked: these are the parent's guests, and its tasks.
-            self.pending.clear();
-            self.face = None;
-            attending.store(0, Ordering::Relaxed);
-            self.process = std::process::id();
-        }
-        if 0 < attending.load(Ordering::Relaxed) {
-            return;
-        }
-        let away = self.left.elapsed();
-        for pending in &mut self.pending {
-            pending.deadline = pending.deadline.and_then(|deadline| deadline.checked_add(away));
-        }
-    }
-
     fn serve(
         &mut self,
         listener: BorrowedFd<'_>,
         face: Option<BorrowedFd<'_>>,
-        auth: Option<&Auth>,
+        auth: Option<(&Auth, Manners)>,
         patience: Patience,
     ) -> Result<Guest, TryAcceptError> {
         loop {
             match next(listener)? {
                 Some(guest) => match auth {
                     None => return Ok(guest),
-                    Some(auth) => self.welcome(guest, face, auth)?,
+                    Some((auth, manners)) => self.welcome(guest, face, auth, manners)?,
                 },
                 None => {
                     if let Some(guest) = self.step()? {
@@ -125,6 +124,7 @@ impl Reception {
         guest: Guest,
         face: Option<BorrowedFd<'_>>,
         auth: &Auth,
+        manners: Manners,
     ) -> Result<(), AcceptError> {
         let (dialogue, opening) = Dialogue::listener(auth.clone())?;
         guest.socket.try_send_bytes(&opening).map_err(AuthenticationError::from)?;
@@ -133,12 +133,15 @@ impl Reception {
             let data = EventData::new_u64(0);
             epoll::add(face, &guest.socket, data, EventFlags::IN).map_err(io::Error::from)?;
         }
-        let deadline = poll::deadline_after(self.timeout);
-        let turned_away = (self.most <= self.pending.len()).then(|| self.pending.remove(0));
+        let deadline = poll::deadline_after(manners.timeout);
+        let turned_away = (manners.most <= self.pending.len()).then(|| self.pending.remove(0));
         self.pending.push(Pending { guest, dialogue, deadline });
         match turned_away {
             None => Ok(()),
-            Some(_) => Err(AuthenticationError::TimedOut.into()),
+            Some(oldest) => {
+                oldest.turn_away();
+                Err(AuthenticationError::TimedOut.into())
+            }
         }
     }
 
@@ -150,7 +153,7 @@ impl Reception {
                 Ok(false) => index += 1,
                 Ok(true) => return Ok(Some(self.pending.remove(index).guest)),
                 Err(err) => {
-                    self.pending.remove(index);
+                    self.pending.remove(index).turn_away();
                     return Err(err.into());
                 }
             }
@@ -169,7 +172,7 @@ impl Reception {
         match self.pending.iter().position(late) {
             None => Ok(()),
             Some(index) => {
-                self.pending.remove(index);
+                self.pending.remove(index).turn_away();
                 Err(AuthenticationError::TimedOut.into())
             }
         }
@@ -190,6 +193,12 @@ impl Reception {
 }
 
 impl Pending {
+    /// Ends the conversation, also where a child that was forked meanwhile has a copy of the socket.
+    fn turn_away(self) {
+        // Fails where the other end has gone already.
+        let _ = shutdown(&self.guest.socket, Shutdown::Both);
+    }
+
     /// Takes what has come; true says that the handshake is over.
     fn step(&mut self) -> Result<bool, AuthenticationError> {
         loop {

@@ -101,7 +101,10 @@ impl Readiness {
         if side == Side::Read
             && let Ok(mut reading) = self.reading.try_lock()
         {
-            *reading = Some(registered.clone());
+            // In one step, so that a forked child finds the old one or the new one.
+            let old = reading.replace(registered.clone());
+            drop(reading);
+            drop(old);
         }
         Ok(registered)
     }

@@ -1,15 +1,23 @@
 //! Attempts on a stream that do not wait.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 
-use multiproc_sys::primitive::Ordering;
 use multiproc_wire::Handle;
 
-use super::Stream;
+use super::{Stream, incoming::Incoming};
 use crate::{
-    RecvError, SendError, TryRecvError, TrySendError, awaited::Freed, bounds::Bounds,
-    buffers::Buffers, patience::Patience, readiness::Attempt,
+    RecvError, SendError, TryRecvError, TrySendError,
+    awaited::{Attending, Freed},
+    bounds::Bounds,
+    buffers::Buffers,
+    patience::Patience,
+    readiness::Attempt,
 };
+
+/// A task that awaits a message, and takes what comes of it bit by bit.
+pub(crate) struct Awaiting<'a> {
+    _attending: Attending<'a, Incoming>,
+}
 
 impl Stream {
     /// The descriptor, wherever it stands.
@@ -18,15 +26,23 @@ impl Stream {
     }
 
     /// Receives a message if that takes no waiting. What came of it is kept otherwise.
-    pub(crate) fn attempt_recv(
-        &self,
+    ///
+    /// From then on it is for the task that is `awaiting`, and so stays out of a forked child.
+    pub(crate) fn attempt_recv<'a>(
+        &'a self,
+        awaiting: &mut Option<Awaiting<'a>>,
         buffers: &mut Buffers,
         bounds: Bounds,
     ) -> Attempt<Result<(), RecvError>> {
         let Some(mut incoming) = self.incoming.take(Patience::None) else { return Attempt::Busy };
         match self.recv_in_turn(&mut incoming, buffers, bounds, Patience::None) {
             Ok(()) => Attempt::Done(Ok(())),
-            Err(TryRecvError::Empty) => Attempt::Blocked,
+            Err(TryRecvError::Empty) => {
+                // While we have the turn: whoever is forked sees one or the other.
+                awaiting
+                    .get_or_insert_with(|| Awaiting { _attending: Attending::new(&self.incoming) });
+                Attempt::Blocked
+            }
             Err(TryRecvError::Recv(err)) => Attempt::Done(Err(err)),
         }
     }
@@ -43,8 +59,8 @@ impl Stream {
     ) -> Attempt<Result<(), SendError>> {
         let Some(mut outgoing) = self.outgoing.take(Patience::None) else { return Attempt::Busy };
         let result = match *number {
-            Some(begun) => outgoing.go_on(self.as_fd(), begun),
-            None => match outgoing.begin(self.as_fd(), bytes, fds) {
+            Some(begun) => outgoing.go_on(self.wire(), begun),
+            None => match outgoing.begin(self.wire(), bytes, fds) {
                 Ok(None) => Ok(()),
                 Ok(begun) => {
                     *number = begun;
@@ -53,7 +69,6 @@ impl Stream {
                 Err(err) => Err(err),
             },
         };
-        self.unsent.store(u32::from(outgoing.has_rest()), Ordering::Release);
         match result {
             Ok(()) => Attempt::Done(Ok(())),
             Err(TrySendError::Full) => Attempt::Blocked,

@@ -17,7 +17,7 @@ use rustix::{
 use super::header::{self, Header};
 use crate::{
     RecvError, TryRecvError, bounds::Bounds, buffers::Buffers, packet::wait_readable,
-    patience::Patience,
+    patience::Patience, turn::Inherited,
 };
 
 /// How far memory is got ahead of the bytes that came, at most.
@@ -43,17 +43,27 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
+    /// What a forked child goes on with. What a thread or task of the parent is receiving is not its
+    /// own.
+    pub(super) fn inherit(inherited: Inherited<'_, Self>) -> Self {
+        match inherited {
+            Inherited::Whole(incoming) => mem::take(incoming),
+            Inherited::Attended(_) | Inherited::InUse => Self::default(),
+        }
+    }
+
     /// Returns true if no byte of a message is here that is not whole.
     pub(super) fn is_between(&self) -> bool {
         self.have == 0 || self.whole
     }
 
-    /// Reads the message to its end.
+    /// Reads the message to its end, and says so when its beginning is there.
     pub(super) fn recv(
         &mut self,
         socket: BorrowedFd<'_>,
         bounds: Bounds,
         patience: Patience,
+        begun: impl Fn(),
     ) -> Result<(), TryRecvError> {
         if mem::take(&mut self.whole) {
             self.reset();
@@ -63,12 +73,16 @@ impl Incoming {
             if wanted <= self.have {
                 break;
             }
-            let got = attempt(socket, patience, |flags| self.read_header(socket, wanted, flags))?;
+            let got = attempt(socket, patience, |flags| {
+                // The first byte of a message is to be known of, not waited with for the next.
+                self.read_header(socket, wanted, flags.difference(RecvFlags::WAITALL))
+            })?;
             match got {
                 0 if self.have == 0 => return Err(RecvError::Closed.into()),
                 0 => return Err(RecvError::Truncated.into()),
                 _ => self.have += got,
             }
+            begun();
         }
         let Header { length, handles } = Header::read(&self.header)?;
         if bounds.bytes < length {
@@ -89,6 +103,10 @@ impl Incoming {
             self.filled += got;
         }
         let result = self.settle_handles(handles);
+        if result.is_err() {
+            // Now, not when the next message is received: descriptors may be what is short.
+            self.fds.clear();
+        }
         self.whole = !matches!(result, Err(RecvError::Malformed));
         Ok(result?)
     }
@@ -154,7 +172,7 @@ impl Incoming {
     fn settle_handles(&mut self, handles: u32) -> Result<(), RecvError> {
         let handles = handles as usize;
         if self.no_room {
-            return Err(io::Error::from(Errno::MFILE).into());
+            return Err(RecvError::NoRoom);
         }
         if packet::DIRECT < handles
             && let [all] = &self.fds[..]
@@ -163,7 +181,7 @@ impl Incoming {
             match packet::try_recv(all.as_fd(), &mut Vec::new(), &mut fds) {
                 Ok(_) => self.fds = fds,
                 Err(err) if err.raw_os_error() == Some(Errno::MFILE.raw_os_error()) => {
-                    return Err(err.into());
+                    return Err(RecvError::NoRoom);
                 }
                 Err(_) => return Err(RecvError::Malformed),
             }

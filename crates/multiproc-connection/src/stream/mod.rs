@@ -4,6 +4,9 @@
 //!
 //! **Invariant:** no byte behind the current message is ever read. So what comes next is there for
 //! whoever receives next, `wait` tells the truth, and an end can be handed on between messages.
+//!
+//! **Invariant:** `receiving` and `sending` tell a forked child what it has to know of a lock that a
+//! thread of its parent had: they are set as soon as a part of a message is through.
 
 mod header;
 mod incoming;
@@ -19,43 +22,53 @@ use multiproc_sys::{
 };
 use multiproc_wire::Handle;
 
-use self::{incoming::Incoming, outgoing::Outgoing};
+use self::{
+    incoming::Incoming,
+    outgoing::{Outgoing, Wire},
+};
 use crate::{
-    RecvError, TryRecvError, TrySendError, bounds::Bounds, buffers::Buffers, patience::Patience,
-    turn::Turn,
+    RecvError, SendError, TryRecvError, TrySendError, bounds::Bounds, buffers::Buffers,
+    patience::Patience, turn::Turn,
 };
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// Between two messages.
 const BETWEEN: u32 = 0;
-/// A call gave up within a message, whose beginning is kept here.
-const WITHIN: u32 = 1;
-/// The next byte is not the first of a message: nothing can be received any more.
-const LOST: u32 = 2;
+/// The next byte is inside a message, whose rest is not ours: nothing can go this way any more.
+const LOST: u32 = 1;
+/// The beginning of a message is received, and kept for the rest.
+const BEGUN: u32 = 2;
+/// A thread is sending a message, of which a part may be out, and sends the rest.
+const SENDING: u32 = 3;
+/// The beginning of a message is sent, and the rest kept for whoever sends next.
+const KEPT: u32 = 4;
 
 /// One end of a stream socket.
 pub(crate) struct Stream {
     handle: Handle,
     incoming: Turn<Incoming>,
     outgoing: Turn<Outgoing>,
-    /// Where the receiving side stands: one of the three above. Written under `incoming`.
-    place: AtomicU32,
-    /// Not zero while the rest of a message is still to be sent. Written under `outgoing`.
-    unsent: AtomicU32,
+    /// Where the receiving side stands: `BETWEEN`, `BEGUN` or `LOST`. Written under `incoming`.
+    receiving: AtomicU32,
+    /// Where the sending side stands: `BETWEEN`, `SENDING`, `KEPT` or `LOST`. Written under
+    /// `outgoing`.
+    sending: AtomicU32,
 }
 
 impl Stream {
     pub(crate) fn new(handle: Handle) -> Self {
         Self {
             handle,
-            incoming: Turn::new(Incoming::default()),
-            outgoing: Turn::new(Outgoing::default()),
-            place: AtomicU32::new(BETWEEN),
-            unsent: AtomicU32::new(0),
+            incoming: Turn::new(Incoming::default(), Incoming::inherit),
+            outgoing: Turn::new(Outgoing::default(), Outgoing::inherit),
+            receiving: AtomicU32::new(BETWEEN),
+            sending: AtomicU32::new(BETWEEN),
         }
     }
 
     /// Returns the descriptor, if the next byte either way is the first of a message.
+    ///
+    /// What a thread is sending meanwhile does not count: it sends the rest, too.
     pub(crate) fn handle(&self) -> io::Result<&Handle> {
         self.check_between()?;
         Ok(&self.handle)
@@ -68,18 +81,31 @@ impl Stream {
     }
 
     fn check_between(&self) -> io::Result<()> {
-        if self.unsent.load(Ordering::Acquire) != 0 {
-            return Err(io::Error::other(
-                "half a message is sent already: send the rest before handing the end on",
-            ));
+        if self.sending.load(Ordering::Acquire) != BETWEEN
+            && let Some(mut outgoing) = self.outgoing.take(Patience::None)
+        {
+            outgoing.check_ours(self.wire()).map_err(io::Error::other)?;
         }
-        match self.place.load(Ordering::Acquire) {
+        match self.sending.load(Ordering::Acquire) {
+            KEPT => {
+                return Err(io::Error::other(
+                    "half a message is sent already: send the rest before handing the end on",
+                ));
+            }
+            LOST => return Err(io::Error::other(SendError::HalfSent)),
+            _ => {}
+        }
+        match self.receiving.load(Ordering::Acquire) {
             BETWEEN => Ok(()),
-            WITHIN => Err(io::Error::other(
+            BEGUN => Err(io::Error::other(
                 "half a message is received already: receive the rest before handing the end on",
             )),
             _ => Err(io::Error::other(RecvError::Lost)),
         }
+    }
+
+    fn wire(&self) -> Wire<'_> {
+        Wire { socket: self.as_fd(), place: &self.sending }
     }
 
     /// Sends a message. Once its first byte is out the call waits for the last.
@@ -90,9 +116,7 @@ impl Stream {
         patience: Patience,
     ) -> Result<(), TrySendError> {
         let mut outgoing = self.outgoing.take(patience).ok_or(TrySendError::Full)?;
-        let result = outgoing.send(self.as_fd(), bytes, fds, patience);
-        self.unsent.store(u32::from(outgoing.has_rest()), Ordering::Release);
-        result
+        outgoing.send(self.wire(), bytes, fds, patience)
     }
 
     /// Receives a message into the buffers.
@@ -116,14 +140,22 @@ impl Stream {
         bounds: Bounds,
         patience: Patience,
     ) -> Result<(), TryRecvError> {
-        if self.place.load(Ordering::Acquire) == LOST {
-            return Err(RecvError::Lost.into());
+        match self.receiving.load(Ordering::Acquire) {
+            LOST => return Err(RecvError::Lost.into()),
+            // A thread or task of the process that this one was forked from has the beginning.
+            BEGUN if incoming.is_between() => {
+                self.receiving.store(LOST, Ordering::Release);
+                return Err(RecvError::Lost.into());
+            }
+            _ => {}
         }
-        let result = incoming.recv(self.as_fd(), bounds, patience);
+        let result = incoming.recv(self.as_fd(), bounds, patience, || {
+            self.receiving.store(BEGUN, Ordering::Release);
+        });
         let place = match (&result, incoming.is_between()) {
             (Ok(()) | Err(TryRecvError::Empty), true) => BETWEEN,
             (Err(TryRecvError::Recv(RecvError::Closed)), _) => BETWEEN,
-            (Ok(()) | Err(TryRecvError::Empty), false) => WITHIN,
+            (Ok(()) | Err(TryRecvError::Empty), false) => BEGUN,
             // The descriptors of a whole message found no room.
             (Err(_), true) => BETWEEN,
             (Err(_), false) => LOST,
@@ -131,7 +163,7 @@ impl Stream {
         if place == LOST {
             *incoming = Incoming::default();
         }
-        self.place.store(place, Ordering::Release);
+        self.receiving.store(place, Ordering::Release);
         if result.is_ok() {
             incoming.hand_out(buffers);
         }
@@ -140,7 +172,7 @@ impl Stream {
 
     /// Waits until there is something to receive; false if time is up.
     pub(crate) fn poll(&self, patience: Patience) -> io::Result<bool> {
-        if self.place.load(Ordering::Acquire) == LOST {
+        if self.receiving.load(Ordering::Acquire) == LOST {
             return Err(io::Error::other(RecvError::Lost));
         }
         poll::wait_readable(self.as_fd(), patience.deadline())

@@ -1,4 +1,7 @@
-"""The other end: connect ADDRESS [KEY], or listen FAMILY KEY; echoes bytes until the end."""
+"""The other end: connect ADDRESS [KEY], or listen FAMILY KEY; echoes bytes until the end.
+
+Or huge ADDRESS MORE: sends MORE bytes than 2 GiB, and says what came back.
+"""
 import ast
 import sys
 from multiprocessing import AuthenticationError
@@ -14,7 +17,19 @@ def echo(connection):
         connection.send_bytes(message)
 
 
+def huge(address, more):
+    message = bytearray((1 << 31) + more)
+    message[0], message[-1] = ord("<"), ord(">")
+    with Client(address) as connection:
+        connection.send_bytes(message)
+        del message
+        got = connection.recv_bytes()
+    print(len(got), chr(got[0]), chr(got[-1]), flush=True)
+
+
 def main(what, where, key=None):
+    if what == "huge":
+        return huge(ast.literal_eval(where), int(key))
     key = key and key.encode()
     try:
         if what == "connect":

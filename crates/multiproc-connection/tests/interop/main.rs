@@ -153,6 +153,42 @@ fn every_digest_is_understood_by_new_pythons() {
     }
 }
 
+/// What the messages of more than 2 GiB need: each end has one, and one that grows.
+const NEEDED: u64 = 12 << 30;
+
+/// Bytes of memory that are there to be had.
+fn available() -> u64 {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
+}
+
+// parity: connection.wire-header-huge, connection.above-32mib
+#[test]
+fn more_than_two_gib_go_both_ways() {
+    const SIZE: usize = (1 << 31) + 5;
+    // The newest: all of them write the same, and each takes seconds.
+    let Some(python) = pythons().last() else { return };
+    if available() < NEEDED {
+        let mut out = std::io::stderr().lock();
+        writeln!(out, "interop: more than 2 GiB skipped, it needs {} GiB", NEEDED >> 30).unwrap();
+        return;
+    }
+    let listener = Listener::builder().max_message(1 << 32).bind().unwrap();
+    let mut child = python.start("huge", &[&python::literal(listener.address()), "5"]);
+    let served: Connection<()> = listener.accept().unwrap();
+    let mut message = served.recv_bytes().unwrap();
+    assert_eq!(message.len(), SIZE);
+    assert_eq!((message[0], message[SIZE - 1]), (b'<', b'>'));
+    message[0] = b'[';
+    message[SIZE - 1] = b']';
+    served.send_bytes(&message).unwrap();
+    drop((message, served));
+    assert_eq!(child.line(), format!("{SIZE} [ ]"));
+    child.finish();
+}
+
 // parity: listener.abstract-socket, auth.no-key-no-auth
 #[test]
 fn abstract_names_and_no_key() {

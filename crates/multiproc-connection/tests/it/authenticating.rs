@@ -26,7 +26,22 @@ fn right_key_connects_in_every_family_and_digest() {
     }
 }
 
-// parity: auth.wrong-key-both-sides, auth.rejected-connection-closed
+// parity: auth.rejected-connection-closed
+#[test]
+fn who_fails_is_told_and_closed() {
+    for family in Family::ALL {
+        let listener = Listener::builder().family(family).authkey("key").bind().unwrap();
+        let client: Connection<()> = Client::builder().connect(listener.address()).unwrap();
+        client.send_bytes(b"{sha256}and nothing that is a proof of anything").unwrap();
+        let err = listener.accept::<(), ()>().unwrap_err();
+        assert!(matches!(err, AcceptError::Authentication(_)), "{err:?}");
+        assert!(client.recv_bytes().unwrap().starts_with(b"#CHALLENGE#"));
+        assert_eq!(client.recv_bytes().unwrap(), b"#FAILURE#");
+        assert!(client.recv_bytes().unwrap_err().is_closed());
+    }
+}
+
+// parity: auth.wrong-key-both-sides
 #[test]
 fn wrong_key_is_an_error_on_both_ends_and_the_listener_goes_on() {
     let listener = Listener::builder().authkey("key").bind().unwrap();
@@ -106,6 +121,7 @@ fn listener_without_a_key_that_speaks_first_is_refused() {
     );
 }
 
+// parity: auth.key-not-serialisable
 #[test]
 fn key_does_not_show() {
     assert!(!format!("{:?}", Auth::new("hunter2")).contains("hunter2"));

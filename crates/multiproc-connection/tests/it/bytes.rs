@@ -51,6 +51,16 @@ fn receiving_into_a_buffer_leaves_its_rest_untouched() {
     assert_eq!(b.recv_bytes_into(&mut buffer).unwrap(), 10);
     a.send_bytes(b"").unwrap();
     assert_eq!(b.recv_bytes_into(&mut []).unwrap(), 0);
+
+    // Four ints into room for ten, from the front and from the fourth on.
+    let ints: Vec<u8> = [1i32, 2, 3, 4].into_iter().flat_map(i32::to_ne_bytes).collect();
+    for offset in [0, 12] {
+        let mut buffer = [0xee; 40];
+        a.send_bytes(&ints).unwrap();
+        assert_eq!(b.recv_bytes_into(&mut buffer[offset..]).unwrap(), 16);
+        assert_eq!(buffer[offset..offset + 16], ints);
+        assert!(buffer[..offset].iter().chain(&buffer[offset + 16..]).all(|byte| *byte == 0xee));
+    }
 }
 
 // parity: connection.recv-into-too-short

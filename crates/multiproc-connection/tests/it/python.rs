@@ -59,7 +59,6 @@ fn leaving_the_scope_closes() {
     assert!(b.recv().unwrap_err().is_closed());
 }
 
-// parity: connection.poll-string-sequence
 #[test]
 fn poller_gets_every_message_and_none_twice() {
     let strings = ["hello", "", "a", "b", "", "bye", "", "lop"];
@@ -83,7 +82,6 @@ fn poller_gets_every_message_and_none_twice() {
     sender.join().unwrap();
 }
 
-// parity: wait.many-readers-to-eof, wait.many-readers-slow
 #[test]
 fn many_readers_are_read_to_their_ends() {
     let mut readers: Vec<Receiver<(u32, u32)>> = Vec::new();
@@ -138,7 +136,6 @@ fn wait_without_a_timeout_lasts_until_something_is_there() {
     assert_eq!(waiting.join().unwrap(), 7);
 }
 
-// parity: handles.socket-as-message
 #[test]
 fn tcp_socket_is_read_to_its_end_by_another() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -158,7 +155,6 @@ fn tcp_socket_is_read_to_its_end_by_another() {
     assert_eq!(reader.join().unwrap(), "hello");
 }
 
-// parity: connection.poll-takes-nothing
 #[test]
 fn poller_of_a_shared_end_takes_no_part_of_a_message() {
     let (rx, tx) = simplex::<()>().unwrap();

@@ -93,7 +93,7 @@ fn peer_that_dies_within_a_message_is_told_from_one_that_leaves() {
     assert!(matches!(ours.recv_bytes(), Err(RecvError::Truncated)));
 }
 
-// parity: handles.fd-count-check
+// parity: handles.received-cloexec
 #[test]
 fn handles_travel_over_unix_streams_by_the_hundreds() {
     for count in [1, 250, 251, 600] {
@@ -129,6 +129,7 @@ fn handles_over_the_network_are_refused_before_anything_goes() {
     assert!(b.recv().unwrap().is_none());
 }
 
+// parity: handles.fd-count-check, handles.missing-fd
 #[test]
 fn handles_that_were_claimed_but_not_attached_lose_the_stream() {
     for count in [1u32, 251, u32::MAX] {
@@ -141,7 +142,6 @@ fn handles_that_were_claimed_but_not_attached_lose_the_stream() {
     }
 }
 
-// parity: handles.connection-as-message
 #[test]
 fn stream_end_travels_and_is_a_stream_there() {
     let (a, b) = unix::<Connection<String>, ()>();
@@ -198,7 +198,7 @@ fn try_send_begins_only_where_there_is_room() {
     assert!(matches!(a.try_recv(), Err(TryRecvError::Empty)));
 }
 
-// parity: wait.raw-sockets, wait.closed-peer-ready, wait.ready-subset
+// parity: wait.closed-peer-ready, wait.ready-subset
 #[test]
 fn wait_mixes_streams_and_plain_sockets() {
     let (a, b) = tcp::<u8, u8>();

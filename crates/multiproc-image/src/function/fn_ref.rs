@@ -127,8 +127,8 @@ struct Wire {
 
 impl Wire {
     fn authenticate(&self) -> [u8; CODE] {
-        let secret = family::record().secret;
-        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&secret)
+        let record = family::record();
+        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(record.secret.as_bytes())
             .expect("HMAC takes keys of any length");
         mac.update(b"multiproc function");
         for word in [self.call, self.name, self.signature] {

@@ -72,6 +72,9 @@ impl Worker for ProcessWorker {
             Err(TryRecvError::Empty) => Answer::None,
             Err(err) if err.is_closed() => Answer::Gone,
             // Too few descriptors left here: the worker is not to blame, and the connection stays usable.
+            Err(TryRecvError::Recv(err @ RecvError::NoRoom)) => {
+                Answer::Lost(format!("the result could not be received: {err}"))
+            }
             Err(TryRecvError::Recv(RecvError::Io(err)))
                 if err.kind() != io::ErrorKind::InvalidData =>
             {
