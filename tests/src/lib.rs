@@ -5,6 +5,7 @@
 pub mod watchdog;
 pub mod methods;
 pub mod procfs;
+pub mod sleeping;
 pub mod held;
 pub mod random;
 pub mod interrupts;

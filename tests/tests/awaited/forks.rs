@@ -1,11 +1,8 @@
 //! Forked children, which share their parent's epoll instance.
 
 use std::{
-    future::poll_fn,
     pin::pin,
     sync::{Mutex, OnceLock},
-    task::Poll,
-    thread,
 };
 
 use multiproc::{
@@ -15,7 +12,7 @@ use multiproc::{
 };
 use multiproc_tests::{TestResult, once, once_alone};
 
-use crate::single;
+use crate::{begin, in_own_runtime, single};
 
 once_alone! {
     child_that_drops_an_awaited_end_leaves_the_parents_wait_alone,
@@ -24,21 +21,6 @@ once_alone! {
 }
 
 once! { inherited_handle_is_not_awaited }
-
-/// Sees that the end has to wait, and so registers it.
-async fn begin(end: &Connection<u8>) {
-    let mut receiving = pin!(end.recv_async());
-    poll_fn(|context| {
-        assert!(receiving.as_mut().poll(context).is_pending());
-        Poll::Ready(())
-    })
-    .await;
-}
-
-/// In a forked child: it has the thread of its parent that runs a runtime, so its own needs another.
-fn in_own_runtime(run: impl AsyncFnOnce() + Send + 'static) {
-    thread::spawn(|| single().unwrap().block_on(run())).join().unwrap();
-}
 
 static INHERITED: Mutex<Option<Connection<u8>>> = Mutex::new(None);
 
@@ -49,13 +31,13 @@ fn take() -> Connection<u8> {
 fn child_that_drops_an_awaited_end_leaves_the_parents_wait_alone() -> Result<(), Failure> {
     let (ours, peer) = pipe::<u8, u8>()?;
     let runtime = single()?;
-    runtime.block_on(begin(&ours));
+    runtime.block_on(async { begin(pin!(ours.recv_async())).await });
     *INHERITED.lock().unwrap() = Some(ours);
     Context::fork().allow_threads().start(|| drop(take()), ())?.result()?;
     let ours = take();
     runtime.block_on(async {
         let (sent, received) = tokio::join!(async { peer.send(&7) }, async {
-            begin(&ours).await;
+            begin(pin!(ours.recv_async())).await;
             ours.recv_async().await
         });
         sent?;
@@ -67,7 +49,7 @@ fn child_that_drops_an_awaited_end_leaves_the_parents_wait_alone() -> Result<(),
 fn child_awaits_at_an_inherited_end() -> Result<(), Failure> {
     let (ours, peer) = pipe::<u8, u8>()?;
     let runtime = single()?;
-    runtime.block_on(begin(&ours));
+    runtime.block_on(async { begin(pin!(ours.recv_async())).await });
     *INHERITED.lock().unwrap() = Some(ours);
     // Forked within the runtime, too: the child must not mistake it for its own.
     let process: Process<()> = runtime.block_on(async {
@@ -82,7 +64,7 @@ fn child_awaits_at_an_inherited_end() -> Result<(), Failure> {
     })?;
     drop(take());
     runtime.block_on(async {
-        begin(&peer).await;
+        begin(pin!(peer.recv_async())).await;
         peer.send_async(&7).await?;
         assert_eq!(peer.recv_async().await?, 7);
         process.result_async().await?;

@@ -2,15 +2,7 @@
 //!
 //! That thread is not in the child. Its lock would be, and nobody would ever give it back.
 
-use std::{
-    io::Write,
-    sync::{
-        OnceLock,
-        atomic::{AtomicI32, Ordering},
-    },
-    thread,
-    time::Duration,
-};
+use std::{io::Write, sync::OnceLock, thread, time::Duration};
 
 use multiproc::{
     Connection, Context, Failure,
@@ -20,7 +12,7 @@ use multiproc::{
     },
     pipe,
 };
-use multiproc_tests::{TestResult, in_child, once, procfs, streams};
+use multiproc_tests::{TestResult, in_child, once, sleeping::asleep, streams};
 
 once! {
     end_that_a_thread_receives_on_works_in_a_forked_child,
@@ -54,29 +46,6 @@ fn scene() -> Result<(Connection<String>, Connection<(), ()>), Failure> {
     Ok((theirs, line))
 }
 
-/// The thread of a scene.
-static THREAD: AtomicI32 = AtomicI32::new(0);
-
-fn is_asleep() -> bool {
-    match THREAD.load(Ordering::SeqCst) {
-        0 => false,
-        thread => procfs::state(thread.cast_unsigned()) == Some('S'),
-    }
-}
-
-/// Starts a thread and returns once it sleeps in what it is to do: there is nothing to sleep in before.
-fn asleep<R: Send + 'static>(work: fn() -> R) -> thread::JoinHandle<R> {
-    THREAD.store(0, Ordering::SeqCst);
-    let thread = thread::spawn(move || {
-        THREAD.store(rustix::thread::gettid().as_raw_nonzero().get(), Ordering::SeqCst);
-        work()
-    });
-    while !is_asleep() {
-        thread::yield_now();
-    }
-    thread
-}
-
 fn fork() -> Context {
     Context::fork().allow_threads()
 }
@@ -92,7 +61,7 @@ fn end_that_a_thread_receives_on_in_time_works_in_a_forked_child() -> TestResult
 
 fn fork_while_receiving(timed: bool) -> Result<(), Failure> {
     let (other, line) = scene()?;
-    let receiving = match timed {
+    let (receiving, _) = match timed {
         false => asleep(|| end().recv().unwrap()),
         true => asleep(|| end().recv_timeout(Duration::MAX).unwrap()),
     };
@@ -131,14 +100,12 @@ fn fork_within_a_received_message(cut: usize) -> Result<(), Failure> {
     let (other, _line) = scene()?;
     let mut raw = streams::raw(&other)?;
     raw.write_all(&WIRE[..cut])?;
-    let receiving = asleep(|| end().recv().unwrap());
+    let (receiving, sleeper) = asleep(|| end().recv().unwrap());
     // Whether the thread has taken all that is there, and sleeps anew.
     while rustix::io::ioctl_fionread(end())? != 0 {
         thread::yield_now();
     }
-    while !is_asleep() {
-        thread::yield_now();
-    }
+    sleeper.wait();
     let child = fork().start(find_it_begun, ())?;
     child.result()??;
     raw.write_all(&WIRE[cut..])?;
@@ -161,7 +128,7 @@ const LARGE: usize = 8 << 20;
 
 fn fork_within_a_sent_message() -> Result<(), Failure> {
     let (other, _line) = scene()?;
-    let sending = asleep(|| end().send(&"x".repeat(LARGE)).unwrap());
+    let (sending, _) = asleep(|| end().send(&"x".repeat(LARGE)).unwrap());
     other.send(&"to the child".to_string())?;
     let child = fork().start(find_it_half_sent, ())?;
     child.result()??;
@@ -220,7 +187,7 @@ fn fork_while_accepting() -> Result<(), Failure> {
 
     // Somebody silent is within the handshake, so that there is more to copy than a lock.
     let silent: Connection<(), ()> = Client::builder().connect(listener.address())?;
-    let accepting = asleep(|| {
+    let (accepting, _) = asleep(|| {
         let turned_away = LISTENER.get().unwrap().accept::<u8, ()>().unwrap_err();
         assert!(matches!(turned_away, AcceptError::Authentication(_)), "{turned_away:?}");
         LISTENER.get().unwrap().accept::<u8, ()>().unwrap().send(&1).unwrap();

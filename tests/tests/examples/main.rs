@@ -1,7 +1,7 @@
 //! Runs the examples and checks what they print.
 //!
-//! They are found in the folder that `MULTIPROC_EXAMPLES_DIR` names, or beside the test binary, and are built if they
-//! are not there.
+//! They are found in the folder that `MULTIPROC_EXAMPLES_DIR` names, or beside the test binary, where they are built
+//! first: what lies there may be older than what it shows.
 
 mod programs;
 mod tree;

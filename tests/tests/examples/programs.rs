@@ -14,7 +14,7 @@ pub(crate) fn example(name: &str) -> Command {
     Command::new(FOLDER.get_or_init(folder).join(name))
 }
 
-/// The folder with the examples, which are built if they are missing.
+/// The folder with the examples, which are built once a run: those that lie there may be old.
 fn folder() -> PathBuf {
     if let Some(folder) = env::var_os("MULTIPROC_EXAMPLES_DIR") {
         return folder.into();
@@ -23,17 +23,14 @@ fn folder() -> PathBuf {
     let binary = env::current_exe().unwrap();
     let profile = binary.parent().and_then(Path::parent).unwrap();
     let folder = profile.join("examples");
-    let programs = ["hello", "checksum", "echo_listener", "echo_client", "shared_memory"];
-    if !programs.iter().all(|name| folder.join(name).is_file()) {
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--examples", "--package", "multiproc-examples", "--target-dir"]);
-        cargo.arg(profile.parent().unwrap());
-        if profile.ends_with("release") {
-            cargo.arg("--release");
-        }
-        let built = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().unwrap();
-        assert!(built.success(), "the examples cannot be built");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--examples", "--package", "multiproc-examples", "--target-dir"]);
+    cargo.arg(profile.parent().unwrap());
+    if profile.ends_with("release") {
+        cargo.arg("--release");
     }
+    let built = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().unwrap();
+    assert!(built.success(), "the examples cannot be built");
     folder
 }
 
