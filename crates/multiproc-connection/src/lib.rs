@@ -32,8 +32,8 @@
 //!   Python can be the other end. Threads may share an end; processes that share one may mix up
 //!   their messages, as in Python. A message is at most 1 GiB unless another limit is named.
 //! - A fork leaves no end unusable: where another thread or a task was using it at that moment, the
-//!   child does not wait for that one. A message on a stream that was half through stays the parent's, and the
-//!   child's end is an error in that direction.
+//!   child does not wait for that one. A message on a stream that was half through stays the
+//!   parent's, and the child's end is an error in that direction.
 //! - Handles travel over pipes and between Rust ends over Unix sockets. Over TCP they are an error.
 //! - With a key both ends prove that they know it, as CPython does since 3.12; the MD5 of older ones
 //!   has to be allowed. Keys are proven, messages are not encrypted.
