@@ -192,8 +192,9 @@ fn more_than_two_gib_go_both_ways() {
 // parity: listener.abstract-socket, auth.no-key-no-auth
 #[test]
 fn abstract_names_and_no_key() {
-    for python in pythons() {
-        let name = format!("mpcn-interop-{}", std::process::id());
+    for (number, python) in pythons().into_iter().enumerate() {
+        // A name each: the child of another test holds copies of our descriptors until it has executed its program.
+        let name = format!("mpcn-interop-{}-{number}", std::process::id());
         let listener = Listener::builder().address(Address::Abstract(name.into())).bind().unwrap();
         let mut child = python.start("connect", &[&python::literal(listener.address())]);
         let served: Connection<()> = listener.accept().unwrap();
