@@ -17,6 +17,8 @@ static WATCHING: AtomicBool = AtomicBool::new(false);
 static CALLBACKS: Mutex<Vec<fn()>> = Mutex::new(Vec::new());
 /// A copy of the list that a child may read without a lock; the lists it has held are leaked, one a registration.
 static IN_CHILD: AtomicPtr<Vec<fn()>> = AtomicPtr::new(ptr::null_mut());
+/// What is called on all sides, kept like `IN_CHILD`; changed under the lock of `CALLBACKS`.
+static AROUND: AtomicPtr<Vec<&'static Around>> = AtomicPtr::new(ptr::null_mut());
 
 /// Has `callback` run in the child of every fork from now on, in the order of registration; twice registered is once.
 ///
@@ -40,6 +42,36 @@ pub fn register(callback: fn()) {
     watch();
 }
 
+/// What is done around a fork, by the thread that forks.
+#[derive(Clone, Copy, Debug)]
+pub struct Around {
+    /// Before it, in the parent: may allocate and open files.
+    pub before: fn(),
+    /// After it, in the parent; also where it has failed.
+    pub in_parent: fn(),
+    /// After it, in the child, before what [`register`] was told.
+    pub in_child: fn(),
+}
+
+/// Has `around` called at every fork from now on; twice registered is once. The caller holds no lock that `before` takes.
+///
+/// A fork that is under way on another thread may see the second half only, which has to stand that.
+pub fn register_around(around: &'static Around) {
+    let is_known = |all: &[&'static Around]| all.iter().any(|known| ptr::eq(*known, around));
+    if is_known(self::around()) {
+        return;
+    }
+    let Ok(registering) = CALLBACKS.lock() else { return };
+    let mut all = self::around().to_vec();
+    if is_known(&all) {
+        return;
+    }
+    all.push(around);
+    AROUND.store(Box::into_raw(Box::new(all)), Ordering::Release);
+    drop(registering);
+    watch();
+}
+
 /// Number of registered callbacks; it does not grow from one generation of children to the next.
 #[must_use]
 pub fn registered() -> usize {
@@ -50,20 +82,50 @@ pub fn registered() -> usize {
 pub(crate) fn watch() {
     if !WATCHING.swap(true, Ordering::AcqRel) {
         // Out of memory at start-up: then only forks by way of `in_child` are noticed.
-        let _ = multiproc_sys::fork::at_fork_in_child(handler);
+        let _ = multiproc_sys::fork::at_fork(before_handler, parent_handler, child_handler);
     }
 }
 
-extern "C" fn handler() {
+extern "C" fn before_handler() {
+    before();
+}
+
+extern "C" fn parent_handler() {
+    in_parent();
+}
+
+extern "C" fn child_handler() {
     in_child();
+}
+
+/// Tells the library that this thread is about to fork in a way that does not go through the C library.
+pub fn before() {
+    for around in around() {
+        (around.before)();
+    }
+}
+
+/// Tells the library that this is the parent after such a fork, or after one that has failed.
+pub fn in_parent() {
+    for around in around() {
+        (around.in_parent)();
+    }
 }
 
 /// Tells the library that this is the child of a fork that did not go through the C library.
 pub fn in_child() {
     GENERATION.fetch_add(1, Ordering::AcqRel);
+    for around in around() {
+        (around.in_child)();
+    }
     for callback in callbacks().into_iter().flatten() {
         callback();
     }
+}
+
+fn around() -> &'static [&'static Around] {
+    // SAFETY: Either null or a leaked box that nobody changes.
+    unsafe { AROUND.load(Ordering::Acquire).as_ref() }.map_or(&[], Vec::as_slice)
 }
 
 fn callbacks() -> Option<&'static Vec<fn()>> {

@@ -23,7 +23,8 @@
 //! | [`SharedMemory`] | Python's: a block with a name, opened by Rust and Python alike |
 //! | [`ShareableList`] | Python's: a list of numbers, texts and bytes in such a block |
 //! | [`Segment`] | memory without a name: a sealed file that cannot shrink, freed with its last holder |
-//! | [`SharedBytes`] | the bytes of either: copied in and out, or atomics; never a slice, because others write to them |
+//! | [`Block`] | a piece of memory among many in one segment, freed with its last handle in any process |
+//! | [`SharedBytes`] | the bytes of any: copied in and out, or atomics; never a slice, because others write to them |
 //!
 //! # Which to take
 //!
@@ -43,11 +44,13 @@ mod memory;
 mod mapping;
 mod shared_bytes;
 mod segment;
+mod heap;
 mod shared_memory;
 mod shareable_list;
 pub mod tracker;
 
 pub use error::{ListError, OutOfRange, ShmError};
+pub use heap::{Block, HeapError};
 pub use segment::Segment;
 pub use shareable_list::{Item, ListBuilder, ShareableList};
 pub use shared_bytes::SharedBytes;

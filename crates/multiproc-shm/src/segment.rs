@@ -46,7 +46,7 @@ pub struct Segment(Arc<Inner>);
 struct Inner {
     // Invariant: a memfd of `mapping`'s size that can neither grow nor shrink.
     file: Handle,
-    mapping: Mapping,
+    mapping: Arc<Mapping>,
     identity: (u64, u64),
 }
 
@@ -94,6 +94,7 @@ impl Segment {
         check_size(size).map_err(|_| foreign())?;
         let mapping = Mapping::new(&file, size);
         let mapping = mapping.map_err(ShmError::os(format!("map a segment of {size} bytes")))?;
+        let mapping = Arc::new(mapping);
         Ok(Self(Arc::new(Inner { file, mapping, identity: (stat.st_dev, stat.st_ino) })))
     }
 
@@ -149,6 +150,11 @@ impl Segment {
     #[must_use]
     pub fn identity(&self) -> (u64, u64) {
         self.0.identity
+    }
+
+    /// What it consists of: its descriptor and its memory.
+    pub(crate) fn into_parts(self) -> (Handle, Arc<Mapping>) {
+        (self.0.file.clone(), Arc::clone(&self.0.mapping))
     }
 
     /// The descriptor, as a handle that shares it.

@@ -139,14 +139,20 @@ pub fn exit_now(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
-/// Registers `handler` to be run in the child of every `fork` of the C library, whoever calls it.
+/// Registers handlers for every `fork` of the C library, whoever calls it: before it, and after it on either side.
+///
+/// The one for the parent also runs where the fork has failed.
 ///
 /// # Errors
 ///
 /// `ENOMEM`.
-pub fn at_fork_in_child(handler: extern "C" fn()) -> io::Result<()> {
-    // SAFETY: The handler is a function of this image, never unloaded.
-    match unsafe { libc::pthread_atfork(None, None, Some(handler)) } {
+pub fn at_fork(
+    before: extern "C" fn(),
+    in_parent: extern "C" fn(),
+    in_child: extern "C" fn(),
+) -> io::Result<()> {
+    // SAFETY: The handlers are functions of this image, never unloaded.
+    match unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) } {
         0 => Ok(()),
         errno => Err(io::Error::from_raw_os_error(errno)),
     }

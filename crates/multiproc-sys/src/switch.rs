@@ -28,9 +28,12 @@ pub enum Feature {
     Execveat,
     /// `O_TMPFILE` in `/dev/shm`. Without: named memory is made under its name, for all to see before it is ready.
     Tmpfile,
+    /// Locks of open file descriptions, and opening a file anew by way of `/proc`. Without: a block of shared memory that
+    /// ever left its maker is not used again while that process lives.
+    OfdLocks,
 }
 
-const NAMES: [(Feature, &str); 7] = [
+const NAMES: [(Feature, &str); 8] = [
     (Feature::Pidfd, "pidfd"),
     (Feature::PidfdInfo, "pidfd_info"),
     (Feature::CloseRange, "close_range"),
@@ -38,6 +41,7 @@ const NAMES: [(Feature, &str); 7] = [
     (Feature::Sigio, "sigio"),
     (Feature::Execveat, "execveat"),
     (Feature::Tmpfile, "tmpfile"),
+    (Feature::OfdLocks, "ofd_locks"),
 ];
 
 /// Returns true if `feature` is to be treated as missing in this process.

@@ -249,14 +249,16 @@ fn announce(pid: Pid, pidfd: Option<OwnedFd>, is_ours: bool, socket: BorrowedFd<
 fn make_process(requester: u32) -> io::Result<(Forked, bool)> {
     let parent = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get().cast_unsigned());
     if parent == Some(requester) && requester != process::id() {
+        // The C library does not see this fork.
+        after_fork::before();
         // SAFETY: The server has one thread, and its child's branch never returns.
-        match unsafe { fork_sibling() } {
+        let forked = unsafe { fork_sibling() };
+        match forked {
+            Ok(Forked::Child) => after_fork::in_child(),
+            _ => after_fork::in_parent(),
+        }
+        match forked {
             Err(err) if err.kind() == io::ErrorKind::Unsupported => {}
-            Ok(Forked::Child) => {
-                // The C library has not seen this fork.
-                after_fork::in_child();
-                return Ok((Forked::Child, true));
-            }
             result => return result.map(|forked| (forked, true)),
         }
     }
