@@ -96,6 +96,11 @@ impl Handle {
     pub fn share(&self) -> Arc<OwnedFd> {
         self.0.clone()
     }
+
+    /// Returns true if both share one descriptor.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 impl From<OwnedFd> for Handle {

@@ -18,6 +18,7 @@
 //! | read a value | [`decode`], [`decode_with`] |
 //! | keep an encoded value to be read later, also inside another message | [`Message`] |
 //! | own a descriptor in a type of yours that can be sent | [`Handle`] |
+//! | send many values that need one descriptor | [`CommonHandle`] |
 //! | send a [`File`](std::fs::File), a socket, a pipe end | [`Fd`], or `#[serde(with = "multiproc_wire::fd")]` |
 //! | bound what a decoder may do | [`Limits`] |
 //!
@@ -49,6 +50,7 @@
 
 mod message;
 mod handle;
+mod common_handle;
 pub mod fd;
 mod limits;
 mod error;
@@ -59,6 +61,7 @@ mod byte_buf;
 #[cfg(feature = "python")]
 pub mod pickle;
 
+pub use common_handle::CommonHandle;
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
 pub use fd::Fd;
 pub use handle::Handle;

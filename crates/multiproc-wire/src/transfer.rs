@@ -6,6 +6,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    mem,
     os::fd::OwnedFd,
 };
 
@@ -21,6 +22,8 @@ struct Transfer {
     /// Reading: where the message's descriptors begin in the store. Those of transfers that were
     /// set aside lie before them.
     base: usize,
+    /// Writing: how many transfers of this thread it is inside of.
+    depth: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -33,14 +36,36 @@ enum Mode {
 /// What is under way on this thread, of all its transfers one behind the other.
 struct Store {
     outgoing: Vec<Handle>,
-    incoming: Vec<Option<OwnedFd>>,
+    /// Those among them that several values share, the innermost transfer's last.
+    common: Vec<Common>,
+    incoming: Vec<Incoming>,
+}
+
+/// A handle of a message being written that several values may refer to.
+struct Common {
+    depth: usize,
+    key: CommonKey,
+    index: u32,
+    handle: Handle,
+}
+
+/// What tells the common handles of a message apart: whose it is, and two numbers of theirs.
+pub(crate) type CommonKey = (&'static str, u64, u64);
+
+/// A descriptor of a message being read.
+enum Incoming {
+    Taken,
+    /// Nobody has asked for it yet.
+    Untouched(OwnedFd),
+    /// Several values may refer to it, and one does.
+    Common(Handle),
 }
 
 thread_local! {
     static CURRENT: Cell<Transfer> =
-        const { Cell::new(Transfer { mode: Mode::Closed, count: 0, base: 0 }) };
+        const { Cell::new(Transfer { mode: Mode::Closed, count: 0, base: 0, depth: 0 }) };
     static STORE: RefCell<Store> =
-        const { RefCell::new(Store { outgoing: Vec::new(), incoming: Vec::new() }) };
+        const { RefCell::new(Store { outgoing: Vec::new(), common: Vec::new(), incoming: Vec::new() }) };
 }
 
 /// Why a handle could not join or leave a transfer.
@@ -78,14 +103,63 @@ pub(crate) fn push(handle: Handle) -> Result<u32, TransferError> {
     Ok(index)
 }
 
+/// Returns the handle that the message being written already has under `key`, and its index there.
+pub(crate) fn find_common(key: CommonKey) -> Option<(u32, Handle)> {
+    let transfer = CURRENT.get();
+    if !matches!(transfer.mode, Mode::Writing) {
+        return None;
+    }
+    with_store(|store| {
+        let ours = store.common.iter().rev().take_while(|common| common.depth == transfer.depth);
+        let mut found = ours.filter(|common| common.key == key);
+        found.next().map(|common| (common.index, common.handle.clone()))
+    })?
+}
+
+/// Adds a handle that later values of the message find under `key`.
+pub(crate) fn push_common(key: CommonKey, handle: Handle) -> Result<u32, TransferError> {
+    let index = push(handle.clone())?;
+    let depth = CURRENT.get().depth;
+    with_store(|store| store.common.push(Common { depth, key, index, handle }))
+        .ok_or(TransferError::ThreadEnding)?;
+    Ok(index)
+}
+
 /// Takes a descriptor out of the message being read.
 pub(crate) fn take(index: u32) -> Result<OwnedFd, TransferError> {
-    let Transfer { mode: Mode::Reading, count, base } = CURRENT.get() else {
+    receive(index, |incoming| match mem::replace(incoming, Incoming::Taken) {
+        Incoming::Untouched(fd) => Some(fd),
+        other => {
+            *incoming = other;
+            None
+        }
+    })
+}
+
+/// Takes part in a descriptor of the message being read, which others may refer to as well.
+pub(crate) fn take_common(index: u32) -> Result<Handle, TransferError> {
+    receive(index, |incoming| {
+        *incoming = match mem::replace(incoming, Incoming::Taken) {
+            Incoming::Untouched(fd) => Incoming::Common(Handle::from(fd)),
+            other => other,
+        };
+        match incoming {
+            Incoming::Common(handle) => Some(handle.clone()),
+            _ => None,
+        }
+    })
+}
+
+fn receive<T>(
+    index: u32,
+    take: impl FnOnce(&mut Incoming) -> Option<T>,
+) -> Result<T, TransferError> {
+    let Transfer { mode: Mode::Reading, count, base, .. } = CURRENT.get() else {
         return Err(TransferError::NotReading);
     };
     let place = usize::try_from(index).ok().filter(|place| *place < count);
     let place = place.ok_or(TransferError::OutOfRange { index, count })?;
-    with_store(|store| store.incoming[base + place].take())
+    with_store(|store| take(&mut store.incoming[base + place]))
         .ok_or(TransferError::ThreadEnding)?
         .ok_or(TransferError::TakenTwice { index })
 }
@@ -100,7 +174,8 @@ pub(crate) struct Writing<'a> {
 impl<'a> Writing<'a> {
     #[inline]
     pub(crate) fn begin(handles: &'a mut Vec<Handle>) -> Self {
-        let ours = Transfer { mode: Mode::Writing, count: handles.len(), base: 0 };
+        let depth = CURRENT.get().depth + 1;
+        let ours = Transfer { mode: Mode::Writing, count: handles.len(), base: 0, depth };
         Self { handles, keep: false, before: CURRENT.replace(ours) }
     }
 
@@ -113,7 +188,8 @@ impl<'a> Writing<'a> {
 impl Drop for Writing<'_> {
     #[inline]
     fn drop(&mut self) {
-        let gathered = CURRENT.replace(self.before).count - self.handles.len();
+        let Transfer { count, depth, .. } = CURRENT.replace(self.before);
+        let gathered = count - self.handles.len();
         if gathered == 0 {
             return;
         }
@@ -123,6 +199,7 @@ impl Drop for Writing<'_> {
             if self.keep {
                 self.handles.extend(ours);
             }
+            while store.common.pop_if(|common| common.depth == depth).is_some() {}
         });
     }
 }
@@ -135,13 +212,14 @@ pub(crate) struct Reading {
 impl Reading {
     #[inline]
     pub(crate) fn begin(fds: Vec<OwnedFd>) -> Self {
-        let mut ours = Transfer { mode: Mode::Reading, count: 0, base: 0 };
+        let depth = CURRENT.get().depth;
+        let mut ours = Transfer { mode: Mode::Reading, count: 0, base: 0, depth };
         if !fds.is_empty() {
             // With the store gone they are closed here, and none can be taken.
             with_store(|store| {
                 ours.count = fds.len();
                 ours.base = store.incoming.len();
-                store.incoming.extend(fds.into_iter().map(Some));
+                store.incoming.extend(fds.into_iter().map(Incoming::Untouched));
             });
         }
         Self { before: CURRENT.replace(ours) }

@@ -23,8 +23,10 @@ impl Arena {
 
     /// Takes `size` bytes, aligned to `align`, out of the smallest piece that has them, and tells where they begin.
     pub(super) fn allocate(&mut self, size: usize, align: usize) -> Option<usize> {
-        let enough = size.checked_add(align.saturating_sub(GRANULE))?;
-        let (piece, offset) = *self.by_size.range((enough, 0)..).next()?;
+        let fits = |&&(piece, offset): &&(usize, usize)| {
+            offset.next_multiple_of(align) - offset <= piece - size
+        };
+        let (piece, offset) = *self.by_size.range((size, 0)..).find(fits)?;
         let start = offset.next_multiple_of(align);
         self.remove(offset, piece);
         self.insert(offset, start - offset);

@@ -10,7 +10,7 @@ use std::{
 };
 
 use multiproc_sys::ofd;
-use multiproc_wire::Handle;
+use multiproc_wire::{CommonHandle, Handle};
 
 use super::{
     arena::{Arena, GRANULE},
@@ -80,6 +80,12 @@ pub(super) fn span(len: usize) -> usize {
 fn range(offset: usize, len: usize) -> Range<u64> {
     offset as u64..(offset + span(len)) as u64
 }
+
+/// The kinds of descriptors that a message has of a segment: one that was made for it, and holds its blocks; the one that a
+/// block has come with; the one that this process itself has.
+const HELD: &str = "heap: held";
+const BROUGHT: &str = "heap: brought";
+const COMMON: &str = "heap: common";
 
 /// How many ranges a fork takes over one by one. Beyond that neighbours are taken over with what lies between them, for
 /// the kernel goes through all of them for each.
@@ -206,28 +212,34 @@ impl Attachment {
         hold
     }
 
-    /// Makes a descriptor that holds the block for whoever receives it; tells whether the ledger knows of all holders.
-    pub(super) fn lend(&mut self, hold: &Hold) -> io::Result<(Handle, bool)> {
+    /// Makes the message being written hold the block, by a descriptor for all blocks of this segment in it; tells whether
+    /// there may be holders of whom the ledger does not know.
+    pub(super) fn lend(&mut self, hold: &Hold) -> io::Result<(CommonHandle, bool)> {
         let whole = range(hold.offset, hold.len);
         let entry = self.blocks.get_mut(&hold.offset).ok_or(io::ErrorKind::NotFound)?;
-        if let Some(brought) = &entry.brought {
-            return Ok((brought.clone(), true));
+        let key = |what| (what, hold.segment.0, hold.segment.1);
+        if let Some(brought) = entry.brought.clone() {
+            let (offset, inode) = (hold.offset as u64, hold.segment.1);
+            return Ok((CommonHandle::of_message((BROUGHT, inode, offset), || Ok(brought))?, true));
         }
         let file = self.file.as_fd();
         let hold_here = if entry.is_shared { Ok(()) } else { ofd::hold(file, whole.clone()) };
         let result = hold_here.and_then(|()| {
             entry.is_shared = true;
-            let fresh = ofd::reopen(file)?;
-            ofd::hold(fresh.as_fd(), whole)?;
-            Ok(fresh)
+            let common =
+                CommonHandle::of_message(key(HELD), || ofd::reopen(file).map(Handle::from))?;
+            ofd::hold(common.as_fd(), whole)?;
+            Ok(common)
         });
         match result {
-            Ok(fresh) => Ok((fresh.into(), entry.is_doubtful || self.is_common)),
+            Ok(common) => Ok((common, entry.is_doubtful || self.is_common)),
             Err(err) if err.kind() == io::ErrorKind::Unsupported => {
-                let duplicate = self.file.try_clone()?;
                 entry.is_shared = true;
                 self.is_common = true;
-                Ok((duplicate.into(), true))
+                let common = CommonHandle::of_message(key(COMMON), || {
+                    self.file.try_clone().map(Handle::from)
+                });
+                Ok((common?, true))
             }
             Err(err) => Err(err),
         }

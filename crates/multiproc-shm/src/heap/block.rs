@@ -3,7 +3,7 @@
 use std::{alloc::Layout, fmt, ptr::NonNull, sync::Arc};
 
 use multiproc_sys::primitive::{AtomicU32, AtomicU64};
-use multiproc_wire::Handle;
+use multiproc_wire::CommonHandle;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 use super::{attachment::Claim, error::HeapError, hold::Hold, table};
@@ -128,7 +128,7 @@ impl fmt::Debug for Block {
 /// A block in a message.
 #[derive(Serialize, Deserialize)]
 struct Sent {
-    file: Handle,
+    file: CommonHandle,
     offset: u64,
     len: u64,
     is_doubtful: bool,
@@ -149,6 +149,6 @@ impl<'de> Deserialize<'de> for Block {
         let Sent { file, offset, len, is_doubtful } = Sent::deserialize(deserializer)?;
         let number = |number| usize::try_from(number).map_err(de::Error::custom);
         let claim = Claim { offset: number(offset)?, len: number(len)?, is_doubtful };
-        table::adopt(&file, claim).map(Self).map_err(de::Error::custom)
+        table::adopt(&file.into_handle(), claim).map(Self).map_err(de::Error::custom)
     }
 }

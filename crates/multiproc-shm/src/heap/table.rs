@@ -3,12 +3,12 @@
 use std::{
     alloc::Layout,
     collections::BTreeMap,
-    mem,
+    io, mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use multiproc_image::after_fork::ForkLocal;
-use multiproc_wire::Handle;
+use multiproc_wire::{CommonHandle, Handle};
 
 use super::{
     MAX_ALIGN,
@@ -66,10 +66,10 @@ pub(super) fn adopt(file: &Handle, claim: Claim) -> Result<Arc<Hold>, HeapError>
     Ok(hold)
 }
 
-/// Makes a descriptor that holds the block while it is under way, and what is to be said beside it.
-pub(super) fn lend(hold: &Hold) -> std::io::Result<(Handle, Claim)> {
+/// Makes the message being written hold the block, and tells what is to be said in it.
+pub(super) fn lend(hold: &Hold) -> io::Result<(CommonHandle, Claim)> {
     let mut heap = lock();
-    let attachment = heap.segments.get_mut(&hold.segment).ok_or(std::io::ErrorKind::NotFound)?;
+    let attachment = heap.segments.get_mut(&hold.segment).ok_or(io::ErrorKind::NotFound)?;
     let (handle, is_doubtful) = attachment.lend(hold)?;
     Ok((handle, Claim { offset: hold.offset, len: hold.len, is_doubtful }))
 }
@@ -112,11 +112,24 @@ impl Heap {
             made => made?,
         };
         let hold = attachment.allocate(key, len, align);
+        self.retire(kind);
         self.segments.insert(key, attachment);
         if let Some(pool) = self.pool(kind) {
             pool.segments.push(key);
         }
         Ok(hold.expect("a segment is made large enough for the block"))
+    }
+
+    /// Gives back the segments in which nobody here holds anything, and which have no room for what is wanted.
+    fn retire(&mut self, kind: Kind) {
+        let keys = self.pool(kind).map_or_else(Vec::new, |pool| mem::take(&mut pool.segments));
+        let (idle, busy): (Vec<Key>, Vec<Key>) = keys
+            .into_iter()
+            .partition(|key| self.segments.get(key).is_none_or(Attachment::is_idle));
+        idle.iter().for_each(|key| drop(self.segments.remove(key)));
+        if let Some(pool) = self.pool(kind) {
+            pool.segments = busy;
+        }
     }
 
     /// The segments of a kind, unless each is for one block.
