@@ -44,7 +44,7 @@ mod memory;
 mod mapping;
 mod shared_bytes;
 mod segment;
-mod heap;
+pub mod heap;
 mod shared_memory;
 mod shareable_list;
 pub mod tracker;

@@ -49,6 +49,16 @@ impl Arena {
         self.insert(offset, size);
     }
 
+    /// The number of free bytes.
+    pub(super) fn free_bytes(&self) -> usize {
+        self.by_offset.values().sum()
+    }
+
+    #[cfg(test)]
+    pub(super) fn pieces(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.by_offset.iter().map(|(offset, len)| (*offset, *len))
+    }
+
     fn insert(&mut self, offset: usize, size: usize) {
         if 0 < size {
             self.by_offset.insert(offset, size);
@@ -59,5 +69,44 @@ impl Arena {
     fn remove(&mut self, offset: usize, size: usize) {
         self.by_offset.remove(&offset);
         self.by_size.remove(&(size, offset));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn pieces_are_aligned_apart_and_all_come_back(
+            steps in prop::collection::vec((0usize..60, 0u32..9, any::<prop::sample::Index>()), 1..200),
+        ) {
+            let mut arena = Arena::new(64, 16 << 10);
+            let mut taken: Vec<(usize, usize)> = Vec::new();
+            for (granules, power, which) in steps {
+                if granules == 0 {
+                    if !taken.is_empty() {
+                        let (offset, size) = taken.swap_remove(which.index(taken.len()));
+                        arena.free(offset, size);
+                    }
+                } else if let Some(offset) = arena.allocate(granules * GRANULE, GRANULE << power) {
+                    prop_assert_eq!(offset % (GRANULE << power), 0);
+                    taken.push((offset, granules * GRANULE));
+                } else {
+                    let room = arena.pieces().any(|(start, len)| {
+                        start.next_multiple_of(GRANULE << power) + granules * GRANULE <= start + len
+                    });
+                    prop_assert!(!room, "there was room");
+                }
+                let mut all: Vec<_> = arena.pieces().chain(taken.iter().copied()).collect();
+                all.sort_unstable();
+                prop_assert_eq!((all[0].0, all.iter().map(|piece| piece.1).sum::<usize>()), (64, (16 << 10) - 64));
+                prop_assert!(all.windows(2).all(|pair| pair[0].0 + pair[0].1 == pair[1].0));
+            }
+            taken.into_iter().for_each(|(offset, size)| arena.free(offset, size));
+            prop_assert_eq!(arena.pieces().collect::<Vec<_>>(), [(64, (16 << 10) - 64)]);
+        }
     }
 }

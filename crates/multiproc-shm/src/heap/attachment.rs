@@ -17,6 +17,7 @@ use super::{
     error::HeapError,
     hold::{Hold, Key},
     pool::Kind,
+    usage::Usage,
 };
 use crate::{Segment, ShmError, mapping::Mapping};
 
@@ -392,6 +393,19 @@ impl Attachment {
         self.held == 0
     }
 
+    /// Adds what there is here.
+    pub(super) fn count(&self, usage: &mut Usage) {
+        usage.held += self.held;
+        let Some(own) = &self.own else {
+            usage.received += 1;
+            return;
+        };
+        usage.segments += 1;
+        usage.bytes += self.memory.bytes().len();
+        usage.free += own.arena.free_bytes();
+        usage.lent += own.lent.len();
+    }
+
     /// What kind of blocks it is for, if it is ours.
     pub(super) fn kind(&self) -> Option<Kind> {
         self.own.as_ref().map(|own| own.kind)
@@ -405,5 +419,16 @@ impl Attachment {
     /// How many blocks are lent: others hold them, and nobody here.
     pub(super) fn lent(&self) -> usize {
         self.own.as_ref().map_or(0, |own| own.lent.len())
+    }
+
+    /// Every piece of a segment of ours: where it begins, how long it is, whether it is free.
+    #[cfg(test)]
+    pub(super) fn pieces(&self) -> Vec<(usize, usize, bool)> {
+        let Some(own) = &self.own else { return Vec::new() };
+        let taken = self.blocks.iter().map(|(offset, entry)| (*offset, span(entry.len), false));
+        let free = own.arena.pieces().map(|(offset, len)| (offset, len, true));
+        let mut pieces: Vec<_> = taken.chain(free).collect();
+        pieces.sort_unstable();
+        pieces
     }
 }

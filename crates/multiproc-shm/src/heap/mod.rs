@@ -10,11 +10,13 @@ mod pool;
 mod attachment;
 mod arena;
 mod fork;
+mod usage;
 #[cfg(test)]
 mod tests;
 
 pub use block::Block;
 pub use error::HeapError;
+pub use usage::{Usage, usage};
 
 /// The largest alignment of a block: that of a page, which is where a segment is mapped.
 const MAX_ALIGN: usize = 4096;

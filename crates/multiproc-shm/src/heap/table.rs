@@ -18,6 +18,7 @@ use super::{
     fork,
     hold::{Hold, Key},
     pool::{Kind, Pool},
+    usage::Usage,
 };
 use crate::ShmError;
 
@@ -89,8 +90,22 @@ pub(super) fn release(hold: &Hold) {
 /// How many blocks may be lent out before it is looked whether they are still held.
 const LOOK_AFTER: usize = 64;
 
+/// Tells what there is, after taking back what others hold no longer.
+pub(super) fn usage() -> Usage {
+    let mut heap = lock();
+    heap.reclaim(Kind::Small);
+    heap.reclaim(Kind::Medium);
+    heap.usage()
+}
+
 impl Heap {
-    fn allocate(&mut self, len: usize, align: usize) -> Result<Arc<Hold>, HeapError> {
+    pub(super) fn usage(&self) -> Usage {
+        let mut usage = Usage::default();
+        self.segments.values().for_each(|attachment| attachment.count(&mut usage));
+        usage
+    }
+
+    pub(super) fn allocate(&mut self, len: usize, align: usize) -> Result<Arc<Hold>, HeapError> {
         let kind = Kind::of(len);
         if let Some(hold) = self.allocate_in(kind, len, align) {
             return Ok(hold);
@@ -180,7 +195,7 @@ impl Heap {
     }
 
     /// Lets a block go, and returns the segment where that is not needed any more.
-    fn release(&mut self, hold: &Hold) -> Option<Attachment> {
+    pub(super) fn release(&mut self, hold: &Hold) -> Option<Attachment> {
         let attachment = self.segments.get_mut(&hold.segment)?;
         attachment.release(hold);
         let is_lent = attachment.is_lent(hold);

@@ -1,0 +1,10 @@
+//! Blocks of the heap that go from process to process, by every way there is, and whose holders are killed.
+
+multiproc_image::auto_init!();
+
+mod support;
+mod methods;
+mod forks;
+mod kills;
+mod storm;
+mod limits;
