@@ -90,7 +90,7 @@ const COMMON: &str = "heap: common";
 
 /// How many ranges a fork takes over one by one. Beyond that neighbours are taken over with what lies between them, for
 /// the kernel goes through all of them for each.
-const RANGES: usize = 1024;
+const RANGES: usize = 128;
 
 /// The same ranges, or fewer that cover them.
 fn cover(ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
@@ -266,21 +266,23 @@ impl Attachment {
             _ => return,
         }
         self.held -= 1;
-        let entry = &self.blocks[&hold.offset];
-        if entry.is_shared && !self.is_common {
+        let is_shared = self.blocks[&hold.offset].is_shared;
+        // Where nobody else holds a block of ours, nobody can ask for our lock on it either, so it may stay where it is:
+        // to cut a hole into a range costs the more the more holes there are.
+        let is_lent = self.own.is_some() && is_shared && self.is_held_elsewhere(hold);
+        if is_shared && !self.is_common && (is_lent || self.own.is_none()) {
             // Where that fails it stays held as long as this process lives: a leak, no damage.
             let _ = ofd::let_go(self.file.as_fd(), range(hold.offset, hold.len));
         }
         match &mut self.own {
-            None => {
-                self.blocks.remove(&hold.offset);
-            }
-            Some(own) if entry.is_shared => {
+            Some(own) if is_lent => {
                 own.lent.insert(hold.offset);
-                self.reclaim_range(hold.offset, hold.offset + span(hold.len));
             }
             Some(own) => {
                 own.arena.free(hold.offset, span(hold.len));
+                self.blocks.remove(&hold.offset);
+            }
+            None => {
                 self.blocks.remove(&hold.offset);
             }
         }
@@ -288,18 +290,11 @@ impl Attachment {
 
     /// Frees what was lent and is held by nobody any more.
     pub(super) fn reclaim(&mut self) {
-        let Some(own) = &self.own else { return };
-        if let (Some(&first), Some(&last)) = (own.lent.first(), own.lent.last()) {
-            self.reclaim_range(first, last + GRANULE);
-        }
-    }
-
-    fn reclaim_range(&mut self, start: usize, end: usize) {
         let Some(own) = &mut self.own else { return };
         if self.is_common {
             return;
         }
-        let mut ranges = vec![(start, end)];
+        let mut ranges = vec![(0, usize::MAX)];
         while let Some((start, end)) = ranges.pop() {
             let lent: Vec<usize> = own.lent.range(start..end).copied().collect();
             let (Some(&first), Some(&last)) = (lent.first(), lent.last()) else { continue };

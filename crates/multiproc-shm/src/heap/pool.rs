@@ -2,30 +2,39 @@
 
 use super::{attachment::HEADER, hold::Key};
 
-/// What blocks a segment is for. Small ones lie apart, in segments that are not too large: every piece that a process
-/// holds of a segment is one entry in a list of the kernel, which it goes through from the start.
+/// What blocks a segment is for.
+///
+/// All that a process holds of a segment is a list of ranges in the kernel, which goes through it from the start. So a
+/// segment has room for some thousand blocks, whatever their size, and the small ones do not lie among the large.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
+    Tiny,
     Small,
     Medium,
-    /// One block has the segment for itself.
     Large,
+    /// One block has the segment for itself.
+    Alone,
 }
 
 const PAGE: usize = 4096;
-/// Blocks above this are medium.
-const SMALL: usize = 1024;
-/// Blocks above this are large.
-const MEDIUM: usize = 1 << 20;
 
 impl Kind {
+    /// The kinds of which many blocks share a segment.
+    pub(super) const POOLED: [Self; 4] = [Self::Tiny, Self::Small, Self::Medium, Self::Large];
+
     pub(super) fn of(len: usize) -> Self {
-        if len <= SMALL {
-            Self::Small
-        } else if len <= MEDIUM {
-            Self::Medium
-        } else {
-            Self::Large
+        let fits = |kind: &Self| len <= kind.limits().0;
+        Self::POOLED.into_iter().find(fits).unwrap_or(Self::Alone)
+    }
+
+    /// The length of the longest block, the size of the first segment, and that of the largest.
+    fn limits(self) -> (usize, usize, usize) {
+        match self {
+            Self::Tiny => (16, 32 << 10, 128 << 10),
+            Self::Small => (32, 32 << 10, 256 << 10),
+            Self::Medium => (1 << 10, 64 << 10, 512 << 10),
+            Self::Large => (1 << 20, 256 << 10, 4 << 20),
+            Self::Alone => (usize::MAX, 0, 0),
         }
     }
 
@@ -38,11 +47,7 @@ impl Kind {
         segments: usize,
     ) -> Option<(usize, usize)> {
         let least = HEADER.max(align).checked_add(span)?.checked_next_multiple_of(PAGE)?;
-        let (first, most) = match self {
-            Self::Small => (64 << 10, 512 << 10),
-            Self::Medium => (256 << 10, 4 << 20),
-            Self::Large => (0, 0),
-        };
+        let (_, first, most) = self.limits();
         let doubled = first << segments.min(8);
         Some((doubled.min(most).max(least), least))
     }

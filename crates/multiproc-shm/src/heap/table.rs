@@ -29,8 +29,7 @@ pub(super) static HEAP: ForkLocal<&'static Mutex<Heap>> =
 #[derive(Debug, Default)]
 pub(super) struct Heap {
     pub(super) segments: BTreeMap<Key, Attachment>,
-    pub(super) small: Pool,
-    pub(super) medium: Pool,
+    pools: [Pool; Kind::POOLED.len()],
 }
 
 pub(super) fn lock() -> MutexGuard<'static, Heap> {
@@ -93,8 +92,9 @@ const LOOK_AFTER: usize = 64;
 /// Tells what there is, after taking back what others hold no longer.
 pub(super) fn usage() -> Usage {
     let mut heap = lock();
-    heap.reclaim(Kind::Small);
-    heap.reclaim(Kind::Medium);
+    Kind::POOLED.into_iter().for_each(|kind| {
+        heap.reclaim(kind);
+    });
     heap.usage()
 }
 
@@ -149,21 +149,15 @@ impl Heap {
 
     /// The segments of a kind, unless each is for one block.
     fn pool(&mut self, kind: Kind) -> Option<&mut Pool> {
-        match kind {
-            Kind::Small => Some(&mut self.small),
-            Kind::Medium => Some(&mut self.medium),
-            Kind::Large => None,
-        }
+        let place = Kind::POOLED.iter().position(|pooled| *pooled == kind)?;
+        Some(&mut self.pools[place])
     }
 
     /// Allocates in the oldest segment that has room, so that the newer ones become empty.
     fn allocate_in(&mut self, kind: Kind, len: usize, align: usize) -> Option<Arc<Hold>> {
-        let keys = match kind {
-            Kind::Small => &self.small.segments,
-            Kind::Medium => &self.medium.segments,
-            Kind::Large => return None,
-        };
-        keys.iter().find_map(|key| self.segments.get_mut(key)?.allocate(*key, len, align))
+        let place = Kind::POOLED.iter().position(|pooled| *pooled == kind)?;
+        let mut keys = self.pools[place].segments.iter();
+        keys.find_map(|key| self.segments.get_mut(key)?.allocate(*key, len, align))
     }
 
     /// Frees what was lent and is held by nobody any more; tells whether there was anything lent.
@@ -186,8 +180,8 @@ impl Heap {
 
     /// In the child of a fork: what the parent has made is from now on something received, and new blocks go elsewhere.
     pub(super) fn inherit(&mut self) {
-        mem::forget(mem::take(&mut self.small));
-        mem::forget(mem::take(&mut self.medium));
+        // Freeing it would write to pages that are the parent's too until somebody does.
+        mem::forget(mem::take(&mut self.pools));
         for attachment in self.segments.values_mut() {
             attachment.inherit();
         }
