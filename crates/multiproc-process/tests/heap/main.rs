@@ -1,4 +1,5 @@
 //! Blocks of the heap that go from process to process, by every way there is, and whose holders are killed.
+#![expect(clippy::unwrap_used, reason = "a helper may fail the test that calls it")]
 
 multiproc_image::auto_init!();
 

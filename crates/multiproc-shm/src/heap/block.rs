@@ -88,7 +88,7 @@ impl Block {
         table::is_held_elsewhere(&self.0)
     }
 
-    /// The number of handles to this block in this process, this one included.
+    /// The number of handles to this block in this process, this one included; a forked child has those of its parent too.
     #[must_use]
     pub fn handles_here(&self) -> usize {
         Arc::strong_count(&self.0)
