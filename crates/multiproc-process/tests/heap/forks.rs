@@ -1,16 +1,11 @@
 //! Forks: both sides hold what was held, and neither lets go for the other.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    thread,
-};
+use std::{sync::Arc, thread};
 
 use multiproc_connection::{Connection, pipe};
 use multiproc_process::{Context, Failure};
 use multiproc_shm::{Block, heap};
+use multiproc_sys::primitive::{AtomicBool, Ordering::Relaxed};
 
 use crate::support::{Random, block, check, eventually, is_without_locks, mark, watchdog};
 
