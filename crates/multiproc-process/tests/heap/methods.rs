@@ -1,12 +1,16 @@
 //! Every way from one process to another.
 
-use std::{collections::BTreeMap, sync::atomic::Ordering::Relaxed};
+use std::{
+    collections::BTreeMap,
+    sync::{OnceLock, atomic::Ordering::Relaxed},
+};
 
 use multiproc_connection::{Connection, pipe};
+use multiproc_process::{Context, Failure, OnPreloadError, set_forkserver_preload};
 use multiproc_shm::{Block, heap};
 use serde::{Deserialize, Serialize};
 
-use crate::support::{block, contexts, eventually, is_without_locks};
+use crate::support::{block, contexts, eventually, is_without_locks, watchdog};
 
 #[derive(Serialize, Deserialize)]
 struct Job {
@@ -113,4 +117,43 @@ fn a_message_of_a_thousand_blocks_is_a_few_descriptors() {
         assert!(now.received - before.received <= 2, "{now:?}");
         drop(blocks);
     }
+}
+
+static PRELOADED: OnceLock<Block> = OnceLock::new();
+
+fn preload() {
+    let made = PRELOADED.get_or_init(|| block(8));
+    made.atomic_u64(0).store(77, Relaxed);
+}
+
+fn give_preloaded() -> Option<(Block, usize, usize)> {
+    let usage = heap::usage();
+    PRELOADED.get().map(|block| (block.clone(), usage.segments, usage.received))
+}
+
+#[test]
+fn children_of_the_fork_server_have_what_was_preloaded() {
+    watchdog();
+    // In a process of its own, whose server is its own too.
+    let process = Context::spawn().process().daemon(false).start(use_preloaded, ()).unwrap();
+    process.result().unwrap().unwrap();
+}
+
+fn use_preloaded() -> Result<(), Failure> {
+    multiproc_process::stop_forkserver();
+    set_forkserver_preload(preload, OnPreloadError::Fail);
+    let start = || Context::forkserver().start(give_preloaded, ());
+    let given = || -> Result<_, Failure> {
+        let given = start()?.result()?;
+        given.ok_or_else(|| Failure::new("nothing was preloaded"))
+    };
+    let (first, segments, received) = given()?;
+    assert_eq!((segments, received), (0, 1), "the server has made it, the child has inherited it");
+    let (second, ..) = given()?;
+    assert_eq!(first.as_ptr(), second.as_ptr());
+    drop(first);
+    let (third, ..) = given()?;
+    assert!(third.is_held_elsewhere(), "by the server, whatever its children drop");
+    assert_eq!(third.atomic_u64(0).load(Relaxed), 77);
+    Ok(())
 }

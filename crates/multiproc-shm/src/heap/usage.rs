@@ -15,11 +15,10 @@ use super::table;
 ///
 /// use multiproc_shm::{Block, heap};
 ///
-/// let before = heap::usage();
 /// let block = Block::new(Layout::new::<[u64; 100]>())?;
-/// assert_eq!(heap::usage().held, before.held + 1);
+/// let usage = heap::usage();
+/// assert!(0 < usage.held && 0 < usage.segments && 800 <= usage.bytes - usage.free);
 /// drop(block);
-/// assert_eq!(heap::usage().held, before.held);
 /// # Ok::<(), multiproc_shm::HeapError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
