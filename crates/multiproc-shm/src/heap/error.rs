@@ -7,6 +7,18 @@ use crate::ShmError;
 /// # Python
 ///
 /// `OSError`, `MemoryError`, `ValueError` or `OverflowError`.
+///
+/// # Examples
+///
+/// ```
+/// use std::alloc::Layout;
+///
+/// use multiproc_shm::Block;
+///
+/// let err = Block::new(Layout::from_size_align(1 << 46, 8)?).unwrap_err();
+/// assert!(err.is_exhausted(), "no machine has that much");
+/// # Ok::<(), std::alloc::LayoutError>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HeapError {
