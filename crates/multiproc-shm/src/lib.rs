@@ -25,6 +25,7 @@
 //! | [`Segment`] | memory without a name: a sealed file that cannot shrink, freed with its last holder |
 //! | [`Block`] | a piece of memory among many in one segment, freed with its last handle in any process |
 //! | [`SharedBytes`] | the bytes of any: copied in and out, or atomics; never a slice, because others write to them |
+//! | [`Table`] | the processes that share locks, by names that end with them |
 //!
 //! # Which to take
 //!
@@ -48,6 +49,7 @@ pub mod heap;
 mod shared_memory;
 mod shareable_list;
 pub mod tracker;
+mod table;
 
 pub use error::{ListError, OutOfRange, ShmError};
 pub use heap::{Block, HeapError};
@@ -55,6 +57,7 @@ pub use segment::Segment;
 pub use shareable_list::{Item, ListBuilder, ShareableList};
 pub use shared_bytes::SharedBytes;
 pub use shared_memory::{Builder, SharedMemory};
+pub use table::{Life, Table, TableError, Watch};
 
 /// What a type promises so that its values can be read from and written to shared memory.
 pub use bytemuck::{AnyBitPattern, NoUninit};

@@ -90,8 +90,11 @@ pub unsafe fn fork_sibling() -> io::Result<Forked> {
         },
         0 => {
             if !head.is_null() {
-                // SAFETY: The head is the copy of the one that the library had registered; a thread alone in its
-                // process holds no robust mutex, so the list is empty.
+                // What the list names is held by the thread that was copied, not by this one: the first field, of the
+                // head as of an empty list, points to the head itself.
+                // SAFETY: The head is the copy of the one that the library had registered; nobody else uses it.
+                unsafe { head.cast::<*mut libc::c_void>().write(head) };
+                // SAFETY: As above.
                 unsafe { libc::syscall(libc::SYS_set_robust_list, head, length) };
             }
             Ok(Forked::Child)

@@ -18,6 +18,9 @@
 //! | [`descriptors`] | descriptor numbers: marking and moving them |
 //! | [`attributes`] | what a process inherits from the one that starts it: umask, limits, nice, affinity |
 //! | `readiness` | knowing in a tokio runtime when a descriptor is ready: with the feature `tokio` |
+//! | [`futex`] | sleeping on a word of shared memory |
+//! | [`pending`] | wake-ups that the kernel delivers for a thread that is killed |
+//! | [`alive`] | a word that the kernel marks when a thread ends |
 //! | [`primitive`] | the atomics, behind aliases |
 //! | [`switch`] | turning kernel features off, so that tests run every fallback |
 //!
@@ -39,3 +42,6 @@ pub mod exec;
 pub mod lifeline;
 #[cfg(feature = "tokio")]
 pub mod readiness;
+pub mod futex;
+pub mod pending;
+pub mod alive;

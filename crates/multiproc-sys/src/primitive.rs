@@ -4,7 +4,7 @@
 
 #![expect(clippy::disallowed_types, reason = "this is the door that the ban points to")]
 
-pub use std::sync::atomic::{Ordering, fence};
+pub use std::sync::atomic::{Ordering, compiler_fence, fence};
 
 /// An atomic `bool`.
 pub type AtomicBool = std::sync::atomic::AtomicBool;

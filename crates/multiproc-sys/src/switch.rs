@@ -31,9 +31,14 @@ pub enum Feature {
     /// Locks of open file descriptions, and opening a file anew by way of `/proc`. Without: a block of shared memory that
     /// ever left its maker is not used again while that process lives.
     OfdLocks,
+    /// The list of robust mutexes that every thread has. Without: sleepers look by themselves, every few milliseconds,
+    /// whether the process they wait for still lives.
+    RobustList,
+    /// `futex_waitv(2)`. Without: as above, where one waits for a lock.
+    FutexWaitv,
 }
 
-const NAMES: [(Feature, &str); 8] = [
+const NAMES: [(Feature, &str); 10] = [
     (Feature::Pidfd, "pidfd"),
     (Feature::PidfdInfo, "pidfd_info"),
     (Feature::CloseRange, "close_range"),
@@ -42,6 +47,8 @@ const NAMES: [(Feature, &str); 8] = [
     (Feature::Execveat, "execveat"),
     (Feature::Tmpfile, "tmpfile"),
     (Feature::OfdLocks, "ofd_locks"),
+    (Feature::RobustList, "robust_list"),
+    (Feature::FutexWaitv, "futex_waitv"),
 ];
 
 /// Returns true if `feature` is to be treated as missing in this process.

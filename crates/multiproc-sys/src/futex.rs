@@ -1,0 +1,143 @@
+//! Sleeping on a word of shared memory until another process changes it.
+//!
+//! **Invariant:** a word may be mapped at different addresses in different processes, so no call sets
+//! `FUTEX_PRIVATE_FLAG`: with it, waiting would work between threads and fail between processes.
+//!
+//! A sleep ends early for many reasons (a signal, a wake-up meant for somebody before us), so whoever sleeps looks at
+//! the word again. Deadlines are moments, not spans: what is interrupted goes on against the same deadline.
+
+use std::{ptr, time::Instant};
+
+use rustix::{
+    io::Errno,
+    thread::{
+        ClockId,
+        futex::{self, Flags, Timespec, Wait, WaitFlags, WaitPtr, WaitvFlags},
+    },
+    time::clock_gettime,
+};
+
+use crate::{
+    primitive::AtomicU32,
+    switch::{Feature, is_missing, without},
+};
+
+/// No `PRIVATE` flag: waiters in other processes must see our wake-ups.
+const SHARED: Flags = Flags::empty();
+
+/// Why a sleep came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a sleep may end early, so the caller has to look at the word again"]
+pub enum Wake {
+    /// Somebody woke us, the word had changed before, or a signal arrived.
+    Retry,
+    /// The deadline has passed.
+    TimedOut,
+}
+
+/// Sleeps while `word` holds `expected`, until `deadline` at the latest.
+pub fn wait(word: &AtomicU32, expected: u32, deadline: Option<Instant>) -> Wake {
+    let until = deadline.map(on_the_clock);
+    match futex::wait_bitset(word, SHARED, expected, until.as_ref(), std::num::NonZero::<u32>::MAX)
+    {
+        Err(Errno::TIMEDOUT) => Wake::TimedOut,
+        // A word in mapped memory that is aligned: what is left is EAGAIN and EINTR.
+        Ok(()) | Err(_) => Wake::Retry,
+    }
+}
+
+/// Sleeps while each of two words holds what is expected of it, until `deadline` at the latest; none where the kernel
+/// (before 5.16) or a sandbox does not let one sleep on two words.
+pub fn wait_for_either(words: [(&AtomicU32, u32); 2], deadline: Option<Instant>) -> Option<Wake> {
+    if without(Feature::FutexWaitv) {
+        return None;
+    }
+    let waits = words.map(|(word, expected)| {
+        let mut wait = Wait::new();
+        wait.val = expected.into();
+        wait.uaddr = WaitPtr::new(ptr::from_ref(word).cast_mut().cast());
+        wait.flags = WaitFlags::SIZE_U32;
+        wait
+    });
+    let until = deadline.map(on_the_clock);
+    let (flags, clock) = (WaitvFlags::empty(), ClockId::Monotonic);
+    match futex::waitv(&waits, flags, until.as_ref(), clock) {
+        Err(Errno::TIMEDOUT) => Some(Wake::TimedOut),
+        Err(errno) if is_missing(errno) => None,
+        Ok(_) | Err(_) => Some(Wake::Retry),
+    }
+}
+
+/// Wakes one that sleeps on `word`, if there is one.
+pub fn wake_one(word: &AtomicU32) {
+    wake(word, 1);
+}
+
+/// Wakes all that sleep on `word`.
+pub fn wake_all(word: &AtomicU32) {
+    wake(word, i32::MAX.unsigned_abs());
+}
+
+fn wake(word: &AtomicU32, count: u32) {
+    // An aligned word in mapped memory: there is nothing that the kernel could find wrong.
+    let _ = futex::wake(word, SHARED, count);
+}
+
+/// The moment on the clock that the kernel's time-outs are measured by.
+fn on_the_clock(deadline: Instant) -> Timespec {
+    let now = clock_gettime(rustix::time::ClockId::Monotonic);
+    let left = deadline.saturating_duration_since(Instant::now());
+    let nanoseconds = now.tv_nsec + i64::from(left.subsec_nanos());
+    let seconds = i64::try_from(left.as_secs()).unwrap_or(i64::MAX);
+    Timespec {
+        tv_sec: now.tv_sec.saturating_add(seconds).saturating_add(nanoseconds / 1_000_000_000),
+        tv_nsec: nanoseconds % 1_000_000_000,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::primitive::Ordering;
+
+    #[test]
+    fn changed_word_is_not_slept_on() {
+        let word = AtomicU32::new(0);
+        assert_eq!(wait(&word, 1, None), Wake::Retry);
+        let either = wait_for_either([(&word, 0), (&word, 1)], None);
+        assert!(matches!(either, None | Some(Wake::Retry)));
+    }
+
+    #[test]
+    fn deadline_ends_a_sleep_and_a_past_one_does_so_at_once() {
+        let word = AtomicU32::new(0);
+        for after in [Duration::ZERO, Duration::from_millis(2)] {
+            let deadline = Instant::now() + after;
+            // A signal may end a sleep early. Were the deadline lost, this would hang.
+            while wait(&word, 0, Some(deadline)) == Wake::Retry {}
+            while wait_for_either([(&word, 0), (&word, 0)], Some(deadline)) == Some(Wake::Retry) {}
+            assert!(deadline <= Instant::now());
+        }
+    }
+
+    #[test]
+    fn either_word_wakes() {
+        static WORDS: [AtomicU32; 2] = [AtomicU32::new(0), AtomicU32::new(0)];
+        for rung in &WORDS {
+            let sleeper = std::thread::spawn(|| {
+                let [a, b] = &WORDS;
+                while a.load(Ordering::Acquire) + b.load(Ordering::Acquire) == 0 {
+                    if wait_for_either([(a, 0), (b, 0)], None).is_none() {
+                        std::thread::yield_now();
+                    }
+                }
+            });
+            rung.store(1, Ordering::Release);
+            wake_all(rung);
+            sleeper.join().unwrap();
+            rung.store(0, Ordering::Release);
+        }
+    }
+}
