@@ -46,22 +46,28 @@ pub fn wait(word: &AtomicU32, expected: u32, deadline: Option<Instant>) -> Wake 
     }
 }
 
-/// Sleeps while each of two words holds what is expected of it, until `deadline` at the latest; none where the kernel
-/// (before 5.16) or a sandbox does not let one sleep on two words.
-pub fn wait_for_either(words: [(&AtomicU32, u32); 2], deadline: Option<Instant>) -> Option<Wake> {
+/// How many words one can sleep on at once.
+const MOST: usize = 4;
+
+/// Sleeps while each of several words, of which there are up to four, holds what is expected of it, until `deadline` at the
+/// latest; none where the kernel (before 5.16) or a sandbox does not let one sleep on several words.
+///
+/// # Panics
+///
+/// Panics if there are more.
+pub fn wait_for_any(words: &[(&AtomicU32, u32)], deadline: Option<Instant>) -> Option<Wake> {
     if without(Feature::FutexWaitv) {
         return None;
     }
-    let waits = words.map(|(word, expected)| {
-        let mut wait = Wait::new();
-        wait.val = expected.into();
-        wait.uaddr = WaitPtr::new(ptr::from_ref(word).cast_mut().cast());
+    let mut waits = [Wait::new(); MOST];
+    for (wait, (word, expected)) in waits[..words.len()].iter_mut().zip(words) {
+        wait.val = (*expected).into();
+        wait.uaddr = WaitPtr::new(ptr::from_ref(*word).cast_mut().cast());
         wait.flags = WaitFlags::SIZE_U32;
-        wait
-    });
+    }
     let until = deadline.map(on_the_clock);
     let (flags, clock) = (WaitvFlags::empty(), ClockId::Monotonic);
-    match futex::waitv(&waits, flags, until.as_ref(), clock) {
+    match futex::waitv(&waits[..words.len()], flags, until.as_ref(), clock) {
         Err(Errno::TIMEDOUT) => Some(Wake::TimedOut),
         Err(errno) if is_missing(errno) => None,
         Ok(_) | Err(_) => Some(Wake::Retry),
@@ -106,7 +112,7 @@ mod tests {
     fn changed_word_is_not_slept_on() {
         let word = AtomicU32::new(0);
         assert_eq!(wait(&word, 1, None), Wake::Retry);
-        let either = wait_for_either([(&word, 0), (&word, 1)], None);
+        let either = wait_for_any(&[(&word, 0), (&word, 1)], None);
         assert!(matches!(either, None | Some(Wake::Retry)));
     }
 
@@ -117,19 +123,19 @@ mod tests {
             let deadline = Instant::now() + after;
             // A signal may end a sleep early. Were the deadline lost, this would hang.
             while wait(&word, 0, Some(deadline)) == Wake::Retry {}
-            while wait_for_either([(&word, 0), (&word, 0)], Some(deadline)) == Some(Wake::Retry) {}
+            while wait_for_any(&[(&word, 0), (&word, 0)], Some(deadline)) == Some(Wake::Retry) {}
             assert!(deadline <= Instant::now());
         }
     }
 
     #[test]
-    fn either_word_wakes() {
+    fn any_word_wakes() {
         static WORDS: [AtomicU32; 2] = [AtomicU32::new(0), AtomicU32::new(0)];
         for rung in &WORDS {
             let sleeper = std::thread::spawn(|| {
                 let [a, b] = &WORDS;
                 while a.load(Ordering::Acquire) + b.load(Ordering::Acquire) == 0 {
-                    if wait_for_either([(a, 0), (b, 0)], None).is_none() {
+                    if wait_for_any(&[(a, 0), (b, 0)], None).is_none() {
                         std::thread::yield_now();
                     }
                 }

@@ -147,6 +147,14 @@ impl Table {
         life::of(Layout(&self.segment), Name(name))
     }
 
+    /// The thread that does nothing but hold this process's entry, where the first thread does not.
+    #[must_use]
+    pub fn keeper(&self) -> Option<u32> {
+        let name = Some(self.me_if_known()).filter(|me| *me != 0)?;
+        let thread = Layout(&self.segment).entry_of(Name(name)).thread().load(Ordering::Relaxed);
+        Some(thread).filter(|thread| *thread != std::process::id())
+    }
+
     /// True if the kernel wakes for every process of this table that is killed, so that one may sleep for long.
     #[must_use]
     pub fn is_watched(&self) -> bool {

@@ -1,0 +1,77 @@
+//! The value, in hand.
+
+#![expect(unsafe_code, reason = "lends the value that the lock makes exclusive")]
+
+use std::{
+    fmt,
+    marker::PhantomData,
+    ops::{Deref, DerefMut},
+};
+
+use multiproc_shm::{AnyBitPattern, NoUninit};
+
+use super::Mutex;
+
+/// A shared value that nobody else has until this is dropped; it stays on its thread.
+///
+/// # If a process dies
+///
+/// The value is in doubt, as [`Mutex`] says.
+///
+/// # Examples
+///
+/// ```compile_fail,E0277
+/// let mutex = multiproc_sync::Mutex::new(0u64).unwrap();
+/// let guard = mutex.lock().unwrap();
+/// std::thread::scope(|scope| scope.spawn(move || drop(guard)));
+/// ```
+#[must_use = "the value is let go when the guard is dropped"]
+pub struct MutexGuard<'a, T> {
+    // Invariant: the lock is held by this thread from when this is made until it is dropped.
+    mutex: &'a Mutex<T>,
+    was_panicking: bool,
+    on_this_thread: PhantomData<*const ()>,
+}
+
+// SAFETY: Shared by threads it lends `&T` only; it has to be dropped by its own.
+unsafe impl<T: Sync> Sync for MutexGuard<'_, T> {}
+
+impl<'a, T: AnyBitPattern + NoUninit> MutexGuard<'a, T> {
+    /// With the lock taken.
+    #[inline]
+    pub(super) fn new(mutex: &'a Mutex<T>) -> Self {
+        Self { mutex, was_panicking: std::thread::panicking(), on_this_thread: PhantomData }
+    }
+}
+
+impl<T: AnyBitPattern + NoUninit> Deref for MutexGuard<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: Valid, aligned, and any bytes are a `T`; while the lock is held nobody writes to them but through this
+        // guard.
+        unsafe { self.mutex.value().as_ref() }
+    }
+}
+
+impl<T: AnyBitPattern + NoUninit> DerefMut for MutexGuard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: As in `deref`, and nobody reads them either.
+        unsafe { self.mutex.value().as_mut() }
+    }
+}
+
+impl<T> Drop for MutexGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.mutex.release(!self.was_panicking && std::thread::panicking());
+    }
+}
+
+impl<T: AnyBitPattern + NoUninit + fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}

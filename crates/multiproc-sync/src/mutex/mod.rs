@@ -1,0 +1,269 @@
+//! The lock that has what it guards.
+
+#![expect(unsafe_code, reason = "the lock makes the value behind it exclusive")]
+
+use std::{fmt, marker::PhantomData, ptr::NonNull, time::Duration};
+
+use multiproc_shm::{AnyBitPattern, NoUninit};
+use multiproc_sys::primitive::Ordering::{Acquire, Relaxed};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{
+    MutexError, SyncError,
+    place::{Kind, Place},
+    protocol::{
+        lock::{RawLock, Stop, Taken},
+        patience::Patience,
+    },
+    thread,
+};
+
+mod guard;
+
+pub use guard::MutexGuard;
+
+const WORD: usize = 0;
+const BELL: usize = 4;
+const THREAD: usize = 8;
+/// Not 0 from when a holder has died with the lock until the value has been repaired.
+const DOUBT: usize = 12;
+const VALUE: usize = 16;
+
+/// A value in shared memory that one thread of all processes has at a time.
+///
+/// It is plain data: numbers, arrays of them, and structs that say so by `bytemuck`. It takes 16 bytes of shared memory
+/// beside the value, and no descriptor. Clones are handles to the same value; so is what arrives when one is sent as an
+/// argument, in a message or as a field, and what a forked child has.
+///
+/// # If a process dies
+///
+/// If it was killed while it had the value, the next that wants it gets [`MutexError::OwnerDied`], and so does everybody
+/// until somebody looks at the value and [repairs](Self::lock_or_repair) it. A panic with the value in hand counts as
+/// such a death.
+///
+/// # Python
+///
+/// There is none: `multiprocessing.Value` has its lock beside it. It is `std::sync::Mutex`, between processes.
+///
+/// # Examples
+///
+/// ```
+/// use multiproc_sync::Mutex;
+///
+/// let total = Mutex::new(0u64)?;
+/// *total.lock()? += 7;
+///
+/// // What a process was killed with may be half changed: say what it is to be then.
+/// let mut value = total.lock_or_repair(|half_changed| *half_changed = 0)?;
+/// *value += 1;
+/// assert_eq!(*value, 8);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Mutex<T> {
+    place: Place,
+    value: PhantomData<T>,
+}
+
+impl<T: AnyBitPattern + NoUninit> Mutex<T> {
+    /// Where the value stands in the block: aligned as the block is.
+    const AT: usize = VALUE.next_multiple_of(align_of::<T>());
+    const SIZE: usize = Self::AT + size_of::<T>();
+
+    /// Makes a value that is shared.
+    ///
+    /// # Errors
+    ///
+    /// [`SyncError::Memory`], [`SyncError::Table`].
+    pub fn new(value: T) -> Result<Self, SyncError> {
+        let place = Place::new(Kind::Mutex, Self::SIZE, align_of::<T>())?;
+        let mutex = Self { place, value: PhantomData };
+        // SAFETY: Valid, aligned, and nobody else knows of the block yet.
+        unsafe { mutex.value().write(value) };
+        Ok(mutex)
+    }
+
+    /// Waits until nobody else has the value, and has it for as long as the returned guard lives.
+    ///
+    /// # Errors
+    ///
+    /// [`MutexError::OwnerDied`] if somebody died with it and it has not been repaired; nobody has it then.
+    /// [`MutexError::Nested`] if the calling thread has it already; [`MutexError::Sync`].
+    #[inline]
+    pub fn lock(&self) -> Result<MutexGuard<'_, T>, MutexError> {
+        let me = self.place.me().map_err(SyncError::from)?;
+        if self.raw().take_free(me) {
+            self.begin(me);
+            if self.place.word(DOUBT).load(Relaxed) == 0 {
+                return Ok(MutexGuard::new(self));
+            }
+            return self.refuse();
+        }
+        match self.wait(me, &mut Patience::endless())? {
+            true => self.checked(),
+            false => Err(SyncError::Abandoned.into()),
+        }
+    }
+
+    /// Has the value if nobody else has it; none if somebody has.
+    ///
+    /// # Errors
+    ///
+    /// As [`lock`](Self::lock), without [`MutexError::Nested`].
+    pub fn try_lock(&self) -> Result<Option<MutexGuard<'_, T>>, MutexError> {
+        let me = self.place.me().map_err(SyncError::from)?;
+        match self.raw().try_take(me) {
+            Some(taken) => {
+                self.taken(me, taken);
+                self.checked().map(Some)
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Waits until nobody else has the value, for at most `timeout`; none if somebody has it then.
+    ///
+    /// # Errors
+    ///
+    /// As [`lock`](Self::lock).
+    pub fn lock_timeout(&self, timeout: Duration) -> Result<Option<MutexGuard<'_, T>>, MutexError> {
+        let me = self.place.me().map_err(SyncError::from)?;
+        match self.wait(me, &mut Patience::for_at_most(timeout))? {
+            true => self.checked().map(Some),
+            false => Ok(None),
+        }
+    }
+
+    /// Waits until nobody else has the value, and has it; if somebody died with it, `repair` is called first.
+    ///
+    /// If that is killed too, or panics, the value stays in doubt.
+    ///
+    /// # Errors
+    ///
+    /// [`MutexError::Nested`], [`MutexError::Sync`].
+    pub fn lock_or_repair(
+        &self,
+        repair: impl FnOnce(&mut T),
+    ) -> Result<MutexGuard<'_, T>, MutexError> {
+        let me = self.place.me().map_err(SyncError::from)?;
+        if !self.wait(me, &mut Patience::endless())? {
+            return Err(SyncError::Abandoned.into());
+        }
+        let mut guard = MutexGuard::new(self);
+        let doubt = self.place.word(DOUBT);
+        if doubt.load(Relaxed) != 0 {
+            repair(&mut guard);
+            doubt.store(0, Relaxed);
+        }
+        Ok(guard)
+    }
+
+    /// Returns true if somebody died with the value and it has not been repaired, as far as has been noticed.
+    #[must_use]
+    pub fn is_in_doubt(&self) -> bool {
+        self.place.word(DOUBT).load(Acquire) != 0
+    }
+
+    /// Waits and takes the lock; false if the time is over.
+    #[cold]
+    fn wait(&self, me: u32, patience: &mut Patience) -> Result<bool, MutexError> {
+        let taken = match self.raw().try_take(me) {
+            Some(taken) => Ok(taken),
+            None if self.is_mine(me) => return Err(MutexError::Nested),
+            None => self.raw().take(me, patience),
+        };
+        match taken {
+            Ok(taken) => {
+                self.taken(me, taken);
+                Ok(true)
+            }
+            Err(Stop::Over) => Ok(false),
+            Err(Stop::Abandoned) => Err(SyncError::Abandoned.into()),
+        }
+    }
+
+    fn taken(&self, me: u32, taken: Taken) {
+        self.begin(me);
+        if taken == Taken::FromDead {
+            // Killed before this, the next takes it from the dead again.
+            self.place.word(DOUBT).store(1, Relaxed);
+        }
+    }
+
+    #[inline]
+    fn begin(&self, me: u32) {
+        self.place.word(THREAD).store(thread::mark(me), Relaxed);
+    }
+
+    /// With the lock taken: hands out the value unless it is in doubt.
+    fn checked(&self) -> Result<MutexGuard<'_, T>, MutexError> {
+        let guard = MutexGuard::new(self);
+        if self.is_in_doubt() { Err(MutexError::OwnerDied) } else { Ok(guard) }
+    }
+
+    #[cold]
+    fn refuse(&self) -> Result<MutexGuard<'_, T>, MutexError> {
+        self.checked()
+    }
+
+    fn is_mine(&self, me: u32) -> bool {
+        self.place.word(WORD).load(Acquire) == me
+            && self.place.word(THREAD).load(Relaxed) == thread::mark(me)
+    }
+
+    /// Where the value stands.
+    #[inline]
+    fn value(&self) -> NonNull<T> {
+        self.place.rest(Self::AT).cast()
+    }
+}
+
+impl<T> Mutex<T> {
+    #[inline]
+    fn raw(&self) -> RawLock<'_, Place> {
+        let place = &self.place;
+        RawLock { world: place, word: place.word(WORD), bell: place.word(BELL) }
+    }
+
+    /// Gives the lock back, if this process has it: a forked child has a copy of the guard, and not the lock.
+    #[inline]
+    fn release(&self, in_doubt: bool) {
+        if self.place.word(WORD).load(Relaxed) == self.place.table().me_if_known() {
+            if in_doubt {
+                self.place.word(DOUBT).store(1, Relaxed);
+            }
+            self.place.word(THREAD).store(0, Relaxed);
+            self.raw().release();
+        }
+    }
+}
+
+impl<T> Clone for Mutex<T> {
+    fn clone(&self) -> Self {
+        Self { place: self.place.clone(), value: PhantomData }
+    }
+}
+
+impl<T> fmt::Debug for Mutex<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let locked = self.place.word(WORD).load(Relaxed) != 0;
+        let in_doubt = self.place.word(DOUBT).load(Relaxed) != 0;
+        f.debug_struct("Mutex")
+            .field("locked", &locked)
+            .field("in_doubt", &in_doubt)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T> Serialize for Mutex<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.place.serialize(serializer)
+    }
+}
+
+impl<'de, T: AnyBitPattern + NoUninit> Deserialize<'de> for Mutex<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let place = Place::deserialize(deserializer)?;
+        let place = place.check(Kind::Mutex, Self::SIZE, align_of::<T>())?;
+        Ok(Self { place, value: PhantomData })
+    }
+}

@@ -1,0 +1,158 @@
+//! Where an object of this crate lives: a block of the shared heap, and the table of the processes that use it.
+
+#![expect(unsafe_code, reason = "lends words of a block without looking up the block each time")]
+
+use std::{alloc::Layout, ptr::NonNull};
+
+use multiproc_shm::{Block, Table, TableError};
+use multiproc_sys::primitive::{AtomicU32, AtomicU64};
+use multiproc_wire::Handle;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::SyncError;
+
+/// What a place is used as, so that one is never taken for the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Kind {
+    Lock,
+    RLock,
+    Semaphore,
+    BoundedSemaphore,
+    Event,
+    Condition,
+    Barrier,
+    Mutex,
+}
+
+/// A block of words that several processes use, each under its name in the table.
+#[derive(Clone)]
+pub(crate) struct Place {
+    block: Block,
+    // Invariant: where the bytes of `block` begin; aligned to at least 8.
+    start: NonNull<u8>,
+    table: &'static Table,
+    kind: Kind,
+}
+
+// SAFETY: The block may be used by all threads, and the pointer is only another way to it.
+unsafe impl Send for Place {}
+// SAFETY: As for `Send`; what is lent are atomics.
+unsafe impl Sync for Place {}
+
+/// Words are lent as 4 and as 8 bytes.
+const ALIGN: usize = 8;
+
+impl Place {
+    /// Makes a place of `size` zero bytes, aligned to at least 8.
+    pub(crate) fn new(kind: Kind, size: usize, align: usize) -> Result<Self, SyncError> {
+        let layout = Layout::from_size_align(size, align.max(ALIGN));
+        let layout = layout.map_err(|_| SyncError::TooLarge { size })?;
+        let table = Table::home()?;
+        // While this is the main thread, if it is.
+        table.me()?;
+        Ok(Self::of(Block::new(layout)?, table, kind))
+    }
+
+    fn of(block: Block, table: &'static Table, kind: Kind) -> Self {
+        Self { start: block.as_ptr(), block, table, kind }
+    }
+
+    #[inline]
+    pub(crate) fn table(&self) -> &'static Table {
+        self.table
+    }
+
+    /// The name of this process; it is never 0.
+    #[inline]
+    pub(crate) fn me(&self) -> Result<u32, TableError> {
+        self.table.me()
+    }
+
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.block.len()
+    }
+
+    /// The four bytes at `offset`, which has to be aligned and within.
+    #[inline]
+    pub(crate) fn word(&self, offset: usize) -> &AtomicU32 {
+        let place = self.at(offset, size_of::<AtomicU32>());
+        // SAFETY: Valid and aligned, by the check and the invariant of `start`, for as long as `block` is held; nobody
+        // accesses these bytes but by atomics.
+        unsafe { AtomicU32::from_ptr(place.cast()) }
+    }
+
+    /// The eight bytes at `offset`, which has to be aligned and within.
+    pub(crate) fn wide(&self, offset: usize) -> &AtomicU64 {
+        let place = self.at(offset, size_of::<AtomicU64>());
+        // SAFETY: As in `word`.
+        unsafe { AtomicU64::from_ptr(place.cast()) }
+    }
+
+    #[inline]
+    fn at(&self, offset: usize, size: usize) -> *mut u8 {
+        let fits = self.len().checked_sub(size).is_some_and(|last| offset <= last);
+        assert!(fits && offset.is_multiple_of(size), "a word within its block");
+        self.start.as_ptr().wrapping_add(offset)
+    }
+
+    /// What stands behind the words.
+    pub(crate) fn rest(&self, offset: usize) -> NonNull<u8> {
+        assert!(offset <= self.len(), "a place within its block");
+        // SAFETY: Within the block.
+        unsafe { self.start.add(offset) }
+    }
+
+    /// True if this process has this one handle only.
+    pub(crate) fn has_one_handle(&self) -> bool {
+        self.block.handles_here() == 1
+    }
+
+    /// True if another process, or an unread message, has a handle.
+    pub(crate) fn is_held_elsewhere(&self) -> bool {
+        self.block.is_held_elsewhere()
+    }
+
+    /// An error unless this is of a kind and has `size` bytes, aligned to `align`: for a place that came from elsewhere.
+    pub(crate) fn check<E: de::Error>(
+        self,
+        kind: Kind,
+        size: usize,
+        align: usize,
+    ) -> Result<Self, E> {
+        let aligned = self.start.as_ptr().addr().is_multiple_of(align.max(ALIGN));
+        if self.kind != kind || self.len() < size || !aligned {
+            return Err(E::custom(format_args!(
+                "a {:?} of {} bytes arrived where a {kind:?} should be",
+                self.kind,
+                self.len()
+            )));
+        }
+        Ok(self)
+    }
+}
+
+/// A place in a message.
+#[derive(Serialize, Deserialize)]
+struct Sent<B> {
+    block: B,
+    table: Handle,
+    kind: Kind,
+}
+
+impl Serialize for Place {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Sent { block: &self.block, table: self.table.handle(), kind: self.kind }
+            .serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Place {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Sent::<Block> { block, table, kind } = Sent::deserialize(deserializer)?;
+        let table = Table::attach(table).map_err(de::Error::custom)?;
+        // While this is the main thread, if it is; where there is no entry, the first use says why.
+        let _ = table.me();
+        Ok(Self::of(block, table, kind))
+    }
+}

@@ -1,0 +1,96 @@
+//! The world of a process: words in shared memory, futexes, the process table.
+
+use multiproc_shm as shm;
+use multiproc_sys::{
+    futex::{self, Wake},
+    pending::{self, Pending},
+    primitive::{AtomicU32, AtomicU64},
+    threads,
+};
+
+use super::{
+    patience::Patience,
+    world::{Attention, Life, Sleep, World},
+};
+use crate::place::Place;
+
+impl World for Place {
+    type Word = AtomicU32;
+    type Wide = AtomicU64;
+    type Owed<'a> = Pending<'a>;
+
+    #[inline]
+    fn owe<'a>(&'a self, word: &'a AtomicU32) -> Pending<'a> {
+        pending::pend(word)
+    }
+
+    fn wake_one(&self, word: &AtomicU32) {
+        futex::wake_one(word);
+    }
+
+    fn wake_all(&self, word: &AtomicU32) {
+        futex::wake_all(word);
+    }
+
+    #[cold]
+    fn sleep(
+        &self,
+        words: &[(&AtomicU32, u32)],
+        attention: &Attention<'_, AtomicU32>,
+        patience: &mut Patience,
+    ) -> Sleep {
+        let often = matches!(attention, Attention::Often) || !self.table().is_watched();
+        let (end, is_last) = patience.next(often);
+        let mut all = [words[0]; 4];
+        all[..words.len()].copy_from_slice(words);
+        let mut count = words.len();
+        if let Attention::Watch(word, value) = attention {
+            all[count] = (*word, *value);
+            count += 1;
+        }
+        let several = if count == 1 { None } else { futex::wait_for_any(&all[..count], Some(end)) };
+        let wake = several.unwrap_or_else(|| {
+            // One word alone, so what the others would tell has to be looked for.
+            let (end, _) = if count == 1 { (end, is_last) } else { patience.next(true) };
+            futex::wait(words[0].0, words[0].1, Some(end))
+        });
+        match wake {
+            Wake::Retry => Sleep::Woken,
+            Wake::TimedOut if is_last && patience.is_over() => Sleep::Over,
+            Wake::TimedOut => {
+                patience.lengthen(often || (1 < count && several.is_none()));
+                Sleep::Look
+            }
+        }
+    }
+
+    fn life(&self, name: u32) -> Life<AtomicU32> {
+        match self.table().life(name) {
+            shm::Life::Watched(watch) => Life::Watched(watch.word, watch.value),
+            shm::Life::Unwatched => Life::Unwatched,
+            shm::Life::Dead => Life::Dead,
+        }
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.has_one_handle() && !self.has_other_threads() && !self.is_held_elsewhere()
+    }
+
+    #[inline]
+    fn relax(&self) -> bool {
+        std::hint::spin_loop();
+        true
+    }
+}
+
+impl Place {
+    /// True if another thread of this process may have a reference to the same handle.
+    fn has_other_threads(&self) -> bool {
+        if threads::is_alone() {
+            return false;
+        }
+        let keeper = self.table().keeper().map(u32::cast_signed);
+        let others = threads::others();
+        !others.is_ok_and(|others| others.iter().all(|thread| Some(*thread) == keeper))
+    }
+}

@@ -1,0 +1,318 @@
+//! The reentrant lock.
+
+use std::{fmt, marker::PhantomData, time::Duration};
+
+use multiproc_sys::primitive::Ordering::{Acquire, Relaxed};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{
+    Acquired, ReleaseError, SyncError,
+    owner::Owner,
+    place::{Kind, Place},
+    protocol::{
+        lock::{RawLock, Stop, Taken},
+        patience::Patience,
+    },
+    thread,
+};
+
+const WORD: usize = 0;
+const BELL: usize = 4;
+/// Written by the holder only, as the next.
+const THREAD: usize = 8;
+const LEVEL: usize = 12;
+const SIZE: usize = 16;
+
+/// A lock that its holder may acquire again, and that only its holder gives back, as often as it was acquired.
+///
+/// The holder is one thread of one process. It takes 16 bytes of shared memory and no descriptor. Clones are handles to
+/// the same lock; so is what arrives when one is sent as an argument, in a message or as a field, and what a forked child
+/// has. What a forking thread holds its child does not.
+///
+/// # If a process dies
+///
+/// As with a [`Lock`](crate::Lock): the next one that acquires it gets [`Acquired::OwnerDied`], at level 1, whatever the
+/// dead one's level was.
+///
+/// # Python
+///
+/// `multiprocessing.RLock`.
+///
+/// # Examples
+///
+/// ```
+/// use multiproc_sync::RLock;
+///
+/// let lock = RLock::new()?;
+/// lock.acquire()?;
+/// lock.acquire()?;
+/// lock.release()?;
+/// assert!(lock.locked());
+/// lock.release()?;
+/// assert!(lock.release().is_err(), "this thread does not hold it");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct RLock {
+    place: Place,
+}
+
+impl RLock {
+    /// Makes a lock, which is free.
+    ///
+    /// # Errors
+    ///
+    /// [`SyncError::Memory`], [`SyncError::Table`].
+    pub fn new() -> Result<Self, SyncError> {
+        Ok(Self { place: Place::new(Kind::RLock, SIZE, 1)? })
+    }
+
+    /// Waits until the lock is free or the caller's, and takes it once more.
+    ///
+    /// A signal whose handler returns does not end the wait.
+    ///
+    /// # Errors
+    ///
+    /// [`SyncError::Abandoned`] if nobody is left who could give it back; [`SyncError::Table`].
+    ///
+    /// # Panics
+    ///
+    /// Panics if it is acquired 2³² times without being released.
+    #[inline]
+    pub fn acquire(&self) -> Result<Acquired, SyncError> {
+        let me = self.place.me()?;
+        if self.raw().take_free(me) {
+            self.begin(me, 1);
+            return Ok(Acquired::Orderly);
+        }
+        if self.holds(me) {
+            self.nest();
+            return Ok(Acquired::Orderly);
+        }
+        self.acquire_contended(me)
+    }
+
+    #[cold]
+    fn acquire_contended(&self, me: u32) -> Result<Acquired, SyncError> {
+        match self.wait(me, &mut Patience::endless())? {
+            Some(acquired) => Ok(acquired),
+            None => Err(SyncError::Abandoned),
+        }
+    }
+
+    /// Takes the lock once more if it is free or the caller's; none if it is not.
+    ///
+    /// # Errors
+    ///
+    /// [`SyncError::Table`].
+    ///
+    /// # Panics
+    ///
+    /// As [`acquire`](Self::acquire).
+    pub fn try_acquire(&self) -> Result<Option<Acquired>, SyncError> {
+        let me = self.place.me()?;
+        if self.holds(me) {
+            self.nest();
+            return Ok(Some(Acquired::Orderly));
+        }
+        Ok(self.raw().try_take(me).map(|taken| self.taken(me, taken, 1)))
+    }
+
+    /// Waits until the lock is free or the caller's, for at most `timeout`, and takes it once more; none if it was not in
+    /// that time.
+    ///
+    /// # Errors
+    ///
+    /// As [`acquire`](Self::acquire).
+    ///
+    /// # Panics
+    ///
+    /// As [`acquire`](Self::acquire).
+    pub fn acquire_timeout(&self, timeout: Duration) -> Result<Option<Acquired>, SyncError> {
+        match self.try_acquire()? {
+            Some(acquired) => Ok(Some(acquired)),
+            None => self.wait(self.place.me()?, &mut Patience::for_at_most(timeout)),
+        }
+    }
+
+    /// Gives the lock back once; the last time makes it free.
+    ///
+    /// # Errors
+    ///
+    /// [`ReleaseError::NotOwner`] if the calling thread does not hold it; nothing changes then.
+    #[inline]
+    pub fn release(&self) -> Result<(), ReleaseError> {
+        if !self.is_mine() {
+            return Err(ReleaseError::NotOwner);
+        }
+        let level = self.place.word(LEVEL);
+        match level.load(Relaxed) {
+            0 | 1 => self.end(),
+            more => level.store(more - 1, Relaxed),
+        }
+        Ok(())
+    }
+
+    /// Returns true if somebody holds the lock at this moment; a dead process counts until another has acquired it.
+    #[must_use]
+    pub fn locked(&self) -> bool {
+        self.place.word(WORD).load(Acquire) != 0
+    }
+
+    /// Acquires the lock once for as long as the returned guard lives.
+    ///
+    /// # Errors
+    ///
+    /// As [`acquire`](Self::acquire).
+    ///
+    /// # Panics
+    ///
+    /// As [`acquire`](Self::acquire).
+    ///
+    /// # Python
+    ///
+    /// `with lock:`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let lock = multiproc_sync::RLock::new()?;
+    /// let outer = lock.guard()?;
+    /// drop(lock.guard()?);
+    /// assert!(lock.locked());
+    /// drop(outer);
+    /// assert!(!lock.locked());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn guard(&self) -> Result<RLockGuard<'_>, SyncError> {
+        let acquired = self.acquire()?;
+        Ok(RLockGuard { lock: self, acquired, on_this_thread: PhantomData })
+    }
+
+    #[inline]
+    pub(crate) fn raw(&self) -> RawLock<'_, Place> {
+        let place = &self.place;
+        RawLock { world: place, word: place.word(WORD), bell: place.word(BELL) }
+    }
+
+    fn wait(&self, me: u32, patience: &mut Patience) -> Result<Option<Acquired>, SyncError> {
+        match self.raw().take(me, patience) {
+            Ok(taken) => Ok(Some(self.taken(me, taken, 1))),
+            Err(Stop::Over) => Ok(None),
+            Err(Stop::Abandoned) => Err(SyncError::Abandoned),
+        }
+    }
+
+    /// Notes who holds the lock, which has just been taken, and how often.
+    pub(crate) fn taken(&self, me: u32, taken: Taken, level: u32) -> Acquired {
+        self.begin(me, level);
+        match taken {
+            Taken::Free => Acquired::Orderly,
+            Taken::FromDead => Acquired::OwnerDied,
+        }
+    }
+
+    #[inline]
+    fn begin(&self, me: u32, level: u32) {
+        self.place.word(THREAD).store(thread::mark(me), Relaxed);
+        self.place.word(LEVEL).store(level, Relaxed);
+    }
+
+    #[inline]
+    fn nest(&self) {
+        let level = self.place.word(LEVEL);
+        let more = level.load(Relaxed).checked_add(1);
+        level.store(more.expect("a lock is not acquired 2^32 times"), Relaxed);
+    }
+
+    /// Makes the lock free, whatever its level.
+    pub(crate) fn end(&self) {
+        self.place.word(THREAD).store(0, Relaxed);
+        self.raw().release();
+    }
+
+    /// True if the calling thread, of the process of this name, holds the lock.
+    #[inline]
+    fn holds(&self, me: u32) -> bool {
+        self.place.word(WORD).load(Relaxed) == me
+            && self.place.word(THREAD).load(Relaxed) == thread::mark(me)
+    }
+
+    /// True if the calling thread holds the lock.
+    #[inline]
+    pub(crate) fn is_mine(&self) -> bool {
+        let me = self.place.table().me_if_known();
+        me != 0 && self.holds(me)
+    }
+
+    /// How often the holder has acquired it.
+    pub(crate) fn level(&self) -> u32 {
+        self.place.word(LEVEL).load(Relaxed)
+    }
+
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+}
+
+impl fmt::Debug for RLock {
+    /// Says who holds it, as [`Lock`](crate::Lock)'s does, and how often it was acquired: a number for this thread, else
+    /// `0` or `nonzero`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let owner = Owner::of(&self.place, WORD, THREAD);
+        let level = match owner {
+            Owner::None => "0".to_owned(),
+            Owner::ThisThread => self.level().to_string(),
+            Owner::OtherThread | Owner::OtherProcess => "nonzero".to_owned(),
+        };
+        f.debug_struct("RLock")
+            .field("owner", &owner)
+            .field("level", &format_args!("{level}"))
+            .finish()
+    }
+}
+
+impl Serialize for RLock {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.place.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for RLock {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self { place: Place::deserialize(deserializer)?.check(Kind::RLock, SIZE, 1)? })
+    }
+}
+
+/// A reentrant lock, held once more until this is dropped; it stays on its thread.
+///
+/// # If a process dies
+///
+/// The lock that the guard stands for goes to the next one that acquires it, as [`RLock`] says.
+#[must_use = "the lock is given back when the guard is dropped"]
+pub struct RLockGuard<'a> {
+    lock: &'a RLock,
+    acquired: Acquired,
+    on_this_thread: PhantomData<*const ()>,
+}
+
+impl RLockGuard<'_> {
+    /// How the lock was acquired.
+    #[must_use]
+    pub fn acquired(&self) -> Acquired {
+        self.acquired
+    }
+}
+
+impl Drop for RLockGuard<'_> {
+    fn drop(&mut self) {
+        // A forked child never had it, and somebody may have given it back by hand: both are refused.
+        let _ = self.lock.release();
+    }
+}
+
+impl fmt::Debug for RLockGuard<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RLockGuard").field("acquired", &self.acquired).finish_non_exhaustive()
+    }
+}
