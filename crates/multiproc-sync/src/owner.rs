@@ -3,7 +3,7 @@
 use std::fmt;
 
 use multiproc_image::family;
-use multiproc_sys::primitive::Ordering;
+use multiproc_sys::{primitive::Ordering, threads};
 
 use crate::{place::Place, thread};
 
@@ -37,9 +37,11 @@ impl fmt::Debug for Owner {
             Self::OtherProcess => f.write_str("SomeOtherProcess"),
             Self::ThisThread => {
                 f.write_str(&family::record().name)?;
+                if threads::is_first() {
+                    return Ok(());
+                }
                 let thread = std::thread::current();
                 match thread.name() {
-                    Some("main") => Ok(()),
                     Some(name) => write!(f, "|{name}"),
                     None => write!(f, "|{:?}", thread.id()),
                 }

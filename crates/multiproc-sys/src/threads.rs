@@ -14,6 +14,12 @@ pub fn is_alone() -> bool {
     unsafe { libc::unshare(libc::CLONE_THREAD) == 0 }
 }
 
+/// Returns true in the thread that the process began with, or that forked it.
+#[must_use]
+pub fn is_first() -> bool {
+    rustix::thread::gettid() == rustix::process::getpid()
+}
+
 /// Bytes of a thread's name that the kernel keeps, the zero at the end included.
 pub const NAME: usize = 16;
 

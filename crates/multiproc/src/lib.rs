@@ -62,6 +62,14 @@ pub mod pool {
     pub use multiproc_pool::*;
 }
 
+/// Locks, semaphores, conditions, events and barriers between processes.
+pub mod synchronize {
+    pub use multiproc_sync::*;
+}
+pub use multiproc_sync::{
+    Barrier, BoundedSemaphore, Condition, Event, Lock, Mutex, RLock, Semaphore,
+};
+
 /// Values as bytes, with descriptors travelling beside them.
 pub mod wire {
     pub use multiproc_wire::*;

@@ -6,3 +6,4 @@ mod process;
 mod start_methods;
 mod connection;
 mod misc;
+mod sync;

@@ -29,7 +29,7 @@ pub(super) fn claim(layout: Layout<'static>) -> Result<Name, TableError> {
     if namespace != 0 && namespace != stat::namespace() {
         return Err(TableError::Namespace);
     }
-    if is_first_thread() {
+    if multiproc_sys::threads::is_first() {
         return take(layout, true);
     }
     let (tell, told) = mpsc::sync_channel(1);
@@ -44,10 +44,6 @@ pub(super) fn claim(layout: Layout<'static>) -> Result<Name, TableError> {
         // No more threads: then those who wait for us have to look for themselves.
         None => take(layout, false),
     }
-}
-
-fn is_first_thread() -> bool {
-    gettid().as_raw_nonzero().get().cast_unsigned() == std::process::id()
 }
 
 /// Takes an entry and, where it is to be watched, has this thread hold it until its end.

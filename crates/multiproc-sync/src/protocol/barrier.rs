@@ -114,7 +114,8 @@ where
             return Ok(index);
         }
         if self.has_dead_party(before) {
-            return Err(self.give_up(before, ABANDONED));
+            // Without this one the pass has not ended well, whoever has ended it.
+            return self.give_up(before, ABANDONED).and(Err(Fault::Broken));
         }
         let broken = Breaks { barrier: self, before };
         action();
@@ -164,7 +165,8 @@ where
                 return outcome;
             }
             if self.has_dead_party(before) {
-                return Err(self.give_up(before, ABANDONED));
+                // Unless the pass has ended meanwhile, after which one may die.
+                return self.give_up(before, ABANDONED);
             }
             // After a wake-up without a reason somebody is being killed, and may not be seen to be dead yet.
             let attention = if 0 < alert { Attention::Often } else { Attention::Bell };
@@ -188,8 +190,10 @@ where
             return Ok(Sleep::Look);
         }
         match self.world.sleep(&[(self.bell, WAITERS)], attention, patience) {
-            Sleep::Over => Err(self.give_up(before, BROKEN)),
-            Sleep::Look if self.world.is_abandoned() => Err(self.give_up(before, ABANDONED)),
+            Sleep::Over => self.give_up(before, BROKEN).map(|()| Sleep::Look),
+            Sleep::Look if patience.is_endless() && self.world.is_abandoned() => {
+                self.give_up(before, ABANDONED).map(|()| Sleep::Look)
+            }
             sleep => Ok(sleep),
         }
     }
@@ -202,15 +206,15 @@ where
         })
     }
 
-    /// Breaks the barrier, unless this pass has ended meanwhile, for whatever reason; then that is the reason.
-    fn give_up(&self, before: State, phase: u64) -> Fault {
+    /// Breaks the barrier, unless this pass has ended meanwhile; then the way it ended is returned.
+    fn give_up(&self, before: State, phase: u64) -> Result<(), Fault> {
         let _owed = self.world.owe(self.bell);
         let broken = self.change(before, before.in_phase(phase));
         ring_all(self.world, self.bell);
         match broken {
-            Ok(()) if phase == ABANDONED => Fault::Abandoned,
-            Ok(()) => Fault::Broken,
-            Err(now) => now.outcome(before.pass()).and_then(Result::err).unwrap_or(Fault::Broken),
+            Ok(()) if phase == ABANDONED => Err(Fault::Abandoned),
+            Ok(()) => Err(Fault::Broken),
+            Err(now) => now.outcome(before.pass()).unwrap_or(Err(Fault::Broken)),
         }
     }
 

@@ -84,7 +84,7 @@ impl<'a, W: World, S: Fn(u32) -> &'a W::Word> RawCondition<'a, W, S> {
             }
             match self.world.sleep(&[(slot, now), (self.bell, 0)], &attention, patience) {
                 Sleep::Woken => alert = ALERT,
-                Sleep::Look if self.world.is_abandoned() => {
+                Sleep::Look if patience.is_endless() && self.world.is_abandoned() => {
                     return self.stop(slot, Stop::Abandoned);
                 }
                 Sleep::Look => alert = alert.max(1),

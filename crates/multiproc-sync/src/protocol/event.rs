@@ -66,7 +66,9 @@ impl<W: World> RawEvent<'_, W> {
             }
             match self.world.sleep(&[(self.bell, WAITERS)], &Attention::Bell, patience) {
                 Sleep::Woken => {}
-                Sleep::Look if self.world.is_abandoned() => return Err(Stop::Abandoned),
+                Sleep::Look if patience.is_endless() && self.world.is_abandoned() => {
+                    return Err(Stop::Abandoned);
+                }
                 Sleep::Look => {}
                 Sleep::Over => {
                     let state = self.state.load(Acquire);

@@ -98,7 +98,9 @@ impl<W: World> RawLock<'_, W> {
             }
             match self.world.sleep(&[(self.bell, WAITERS)], &attention, patience) {
                 Sleep::Woken => {}
-                Sleep::Look if self.world.is_abandoned() => return Err(Stop::Abandoned),
+                Sleep::Look if patience.is_endless() && self.world.is_abandoned() => {
+                    return Err(Stop::Abandoned);
+                }
                 Sleep::Look => {}
                 Sleep::Over => {
                     // The lock may have become free, or its holder died, at the last moment.

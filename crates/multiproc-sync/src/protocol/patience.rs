@@ -42,6 +42,11 @@ impl Patience {
         }
     }
 
+    /// True if nothing but others can end the wait.
+    pub(crate) fn is_endless(&self) -> bool {
+        self.deadline.is_none()
+    }
+
     /// True once the deadline has passed.
     pub(crate) fn is_over(&self) -> bool {
         self.deadline.is_some_and(|deadline| deadline <= Instant::now())

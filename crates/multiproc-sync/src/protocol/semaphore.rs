@@ -55,7 +55,9 @@ impl<W: World> RawSemaphore<'_, W> {
             }
             match self.world.sleep(&[(self.bell, WAITERS)], &Attention::Bell, patience) {
                 Sleep::Woken => {}
-                Sleep::Look if self.world.is_abandoned() => return Err(Stop::Abandoned),
+                Sleep::Look if patience.is_endless() && self.world.is_abandoned() => {
+                    return Err(Stop::Abandoned);
+                }
                 Sleep::Look => {}
                 Sleep::Over => return if self.try_take() { Ok(()) } else { Err(Stop::Over) },
             }
