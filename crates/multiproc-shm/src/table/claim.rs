@@ -55,8 +55,8 @@ fn take(layout: Layout<'static>, watched: bool) -> Result<Name, TableError> {
     let entry = layout.entry(number);
     let old = entry.alive();
     entry.alive_at().store(0, Ordering::Release);
-    entry.thread().store(gettid().as_raw_nonzero().get().cast_unsigned(), Ordering::Relaxed);
-    entry.stack().store(me.map_or(0, |me| me.stack), Ordering::Relaxed);
+    entry.thread().store(gettid().as_raw_nonzero().get().cast_unsigned(), Ordering::Release);
+    entry.set_stack(me.map_or(0, |me| me.stack), name.generation());
     // SAFETY: The entry is ours since `find`, and its last owner has ended; tables are never unmapped.
     let held = if watched { unsafe { alive::hold_until_death(entry.mutex()) } } else { None };
     match held {

@@ -7,7 +7,7 @@ use multiproc_sys::{
     primitive::{AtomicU32, AtomicU64, Ordering},
 };
 
-use super::name::{Claim, ENTRIES, Name};
+use super::name::{Claim, ENTRIES, GENERATION_BITS, Name};
 use crate::Segment;
 
 const HEADER: usize = 4096;
@@ -112,8 +112,15 @@ impl<'a> Entry<'a> {
         self.layout.u32(self.start + 12)
     }
 
-    pub(super) fn stack(self) -> &'a AtomicU64 {
-        self.layout.u64(self.start + 16)
+    /// Where the stack of the owner of this generation began; 0 if that is not known, or not known yet.
+    pub(super) fn stack(self, generation: u32) -> u64 {
+        let stack = self.layout.u64(self.start + 16).load(Ordering::Acquire);
+        if Claim::is_of(stack, generation) { stack >> GENERATION_BITS } else { 0 }
+    }
+
+    pub(super) fn set_stack(self, stack: u64, generation: u32) {
+        let stack = (stack << GENERATION_BITS) | u64::from(generation);
+        self.layout.u64(self.start + 16).store(stack, Ordering::Release);
     }
 
     /// Where the mutex begins.

@@ -96,12 +96,13 @@ pub(super) fn is_dead(entry: Entry<'_>, claim: Claim) -> bool {
 
 /// True if the process runs another program than when it took its entry.
 fn has_executed(entry: Entry<'_>, claim: Claim, stat: Stat) -> bool {
-    let stack = entry.stack().load(Ordering::Relaxed);
+    // What the owner before has written says nothing of this one, which may be about to write.
+    let stack = entry.stack(claim.generation());
     if stack != 0 && stat.stack != 0 && stack != stat.stack {
         return true;
     }
     // The first thread is marked when it ends, after which it is on its way out, and when it executes.
     let marked = entry.alive().is_some_and(|word| word.load(Ordering::Acquire) & OWNER_DIED != 0);
-    let by_first = entry.thread().load(Ordering::Relaxed) == claim.pid().cast_unsigned();
+    let by_first = entry.thread().load(Ordering::Acquire) == claim.pid().cast_unsigned();
     marked && by_first && !stat.is_exiting
 }

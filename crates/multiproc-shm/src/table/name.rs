@@ -4,7 +4,8 @@
 pub(super) const ENTRIES: usize = 1 << ENTRY_BITS;
 
 const ENTRY_BITS: u32 = 12;
-const GENERATION_BITS: u32 = 17;
+/// Of generations; addresses leave as many bits of 64 free.
+pub(super) const GENERATION_BITS: u32 = 17;
 const GENERATIONS: u32 = 1 << GENERATION_BITS;
 const PID_BITS: u32 = 22;
 const START_BITS: u32 = 25;
@@ -56,6 +57,11 @@ impl Claim {
 
     pub(super) fn generation(self) -> u32 {
         (self.0 >> PID_BITS) as u32 % GENERATIONS
+    }
+
+    /// True if the low bits of `number` are this generation.
+    pub(super) fn is_of(number: u64, generation: u32) -> bool {
+        number as u32 % GENERATIONS == generation % GENERATIONS
     }
 
     /// True if a process that was started at `start` may be the one.

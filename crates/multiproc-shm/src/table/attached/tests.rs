@@ -113,7 +113,7 @@ fn full_table_is_an_error() {
     for number in 0..super::super::name::ENTRIES {
         let claim = super::super::name::Claim::new(std::process::id(), me.start, 1);
         layout.entry(number).claim().store(claim.0, Ordering::Release);
-        layout.entry(number).stack().store(me.stack, Ordering::Release);
+        layout.entry(number).set_stack(me.stack, 1);
     }
     layout.high().store(4096, Ordering::Release);
     assert!(matches!(table.me(), Err(TableError::Exhausted(4096))));
