@@ -24,6 +24,7 @@
 //! | [`ShareableList`] | Python's: a list of numbers, texts and bytes in such a block |
 //! | [`Segment`] | memory without a name: a sealed file that cannot shrink, freed with its last holder |
 //! | [`Block`] | a piece of memory among many in one segment, freed with its last handle in any process |
+//! | [`Shareable`] | the types whose values can lie there |
 //! | [`SharedBytes`] | the bytes of any: copied in and out, or atomics; never a slice, because others write to them |
 //! | [`Table`] | the processes that share locks, by names that end with them |
 //!
@@ -44,6 +45,7 @@ pub mod copy;
 mod memory;
 mod mapping;
 mod shared_bytes;
+mod shareable;
 mod segment;
 pub mod heap;
 mod shared_memory;
@@ -54,6 +56,7 @@ mod table;
 pub use error::{ListError, OutOfRange, ShmError};
 pub use heap::{Block, HeapError};
 pub use segment::Segment;
+pub use shareable::{Shape, Shareable};
 pub use shareable_list::{Item, ListBuilder, ShareableList};
 pub use shared_bytes::SharedBytes;
 pub use shared_memory::{Builder, SharedMemory};
