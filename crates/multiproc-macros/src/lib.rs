@@ -1,10 +1,11 @@
-//! The attribute macros of `multiproc`. Use them through the facade: `#[multiproc::main]`.
+//! The macros of `multiproc`. Use them through the facade: `#[multiproc::main]`, `#[derive(multiproc::Shareable)]`.
 
 #![forbid(unsafe_code)]
 
 use proc_macro::TokenStream;
 
 mod entry;
+mod shareable;
 
 /// Makes the start of `main` the entry hook of the processes that this program starts.
 ///
@@ -38,4 +39,34 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
         },
         TokenStream::from,
     )
+}
+
+/// Says of a struct that its values can lie in memory that processes share, which compiles if those of its fields can.
+///
+/// The struct has to be `Copy`. It may have padding and type parameters, and needs no `repr`; with `#[repr(C)]` its bytes
+/// lie where those of the same `ctypes.Structure` do. `#[shareable(crate = path)]` says where the trait is found, for
+/// those who do not use the facade.
+///
+/// # Python
+///
+/// `class Point(ctypes.Structure)` with its `_fields_`.
+///
+/// # Examples
+///
+/// ```ignore
+/// use multiproc::{RawArray, Shareable};
+///
+/// #[derive(Clone, Copy, Debug, PartialEq, Shareable)]
+/// struct Point {
+///     x: f64,
+///     y: f64,
+/// }
+///
+/// let points = RawArray::from_slice(&[Point { x: 1.5, y: -6.25 }, Point { x: 2.5, y: 3.0 }])?;
+/// points.item(0)?.field(|point| &point.x).set(0.0);
+/// ```
+#[proc_macro_derive(Shareable, attributes(shareable))]
+pub fn shareable(item: TokenStream) -> TokenStream {
+    let expanded = shareable::expand(item.into());
+    expanded.unwrap_or_else(|err| err.to_compile_error()).into()
 }
