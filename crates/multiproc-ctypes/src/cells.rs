@@ -206,6 +206,16 @@ impl<T: Shareable> Cells<T> {
         unsafe { self.start.add(at) }
     }
 
+    /// An error if there is no value at this position.
+    #[inline]
+    pub(crate) fn check(&self, index: usize) -> Result<(), ArrayError> {
+        let len = self.len;
+        if index < len {
+            return Ok(());
+        }
+        Err(ArrayError::Index { start: index, end: index.saturating_add(1), len })
+    }
+
     /// The range that a caller has asked for, if there is such a one.
     pub(crate) fn resolve(
         &self,

@@ -96,7 +96,7 @@ impl<T: Shareable> RawArray<T> {
     /// [`ArrayError::Index`].
     #[inline]
     pub fn get(&self, index: usize) -> Result<T, ArrayError> {
-        self.check(index)?;
+        self.cells.check(index)?;
         Ok(self.cells.load(index))
     }
 
@@ -107,7 +107,7 @@ impl<T: Shareable> RawArray<T> {
     /// [`ArrayError::Index`].
     #[inline]
     pub fn set(&self, index: usize, value: T) -> Result<(), ArrayError> {
-        self.check(index)?;
+        self.cells.check(index)?;
         self.cells.store(index, value);
         Ok(())
     }
@@ -187,7 +187,7 @@ impl<T: Shareable> RawArray<T> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn item(&self, index: usize) -> Result<RawValue<T>, ArrayError> {
-        self.check(index)?;
+        self.cells.check(index)?;
         Ok(RawValue::at(self.cells.item(index)))
     }
 
@@ -198,15 +198,6 @@ impl<T: Shareable> RawArray<T> {
     /// [`HeapError`] where there is no memory for it.
     pub fn copy(&self) -> Result<Self, HeapError> {
         Self::from_slice(&self.to_vec())
-    }
-
-    #[inline]
-    fn check(&self, index: usize) -> Result<(), ArrayError> {
-        let len = self.len();
-        if index < len {
-            return Ok(());
-        }
-        Err(ArrayError::Index { start: index, end: index.saturating_add(1), len })
     }
 }
 

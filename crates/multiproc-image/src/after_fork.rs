@@ -235,7 +235,9 @@ impl<T> fmt::Debug for Prepared<T> {
 }
 
 /// How many forks lie between the start of the family and this process.
-pub(crate) fn generation() -> u32 {
+#[must_use]
+#[inline]
+pub fn generation() -> u32 {
     GENERATION.load(Ordering::Acquire)
 }
 

@@ -54,6 +54,12 @@ pub enum StartError {
         count: usize,
     },
 
+    /// A fork was asked for by a thread that has a guard of data in shared memory.
+    ///
+    /// The child would have the data too, while nobody else may. Python lets both write.
+    #[error("fork while this thread has a guard of shared data: drop the guard first")]
+    Lent,
+
     /// The function set by `set_forkserver_preload` failed, and its failure was to be an error.
     ///
     /// Python 3.15 raises what the import raised (`on_error='fail'`).

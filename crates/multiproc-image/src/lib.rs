@@ -45,6 +45,7 @@ mod executable;
 pub mod exit;
 pub mod family;
 pub mod function;
+pub mod lent;
 pub mod lifeline;
 pub mod logging;
 pub mod start;

@@ -55,6 +55,12 @@ pub mod shared_memory {
     pub use multiproc_shm::*;
 }
 
+/// Values and arrays in memory that processes share, with a lock or without.
+pub mod sharedctypes {
+    pub use multiproc_ctypes::*;
+}
+pub use multiproc_ctypes::{Array, RawArray, RawValue, Shareable, Value, typecode};
+
 pub use multiproc_pool::{Imap, Pool, PoolError, TaskError};
 
 /// Pools of worker processes.

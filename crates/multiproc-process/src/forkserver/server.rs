@@ -9,7 +9,7 @@ use std::{
     process,
 };
 
-use multiproc_image::{Boot, after_fork, boot, exit, lifeline, logging, threads};
+use multiproc_image::{Boot, after_fork, boot, exit, lent, lifeline, logging, threads};
 use multiproc_sys::{
     attributes::{set_signal_mask, signal_mask},
     descriptors,
@@ -79,6 +79,10 @@ fn run_preload(preload: Option<Preload>) -> Result<String, String> {
         let left = threads::foreign().map_or(0, |foreign| foreign.len());
         (left > 0).then(|| format!("it left {left} thread(s) running, which a fork does not copy"))
     });
+    if lent::is_any() {
+        // Whatever was to be done on errors: all children would have the same data at once.
+        return Err("it kept a guard of shared data, which every child would have too".into());
+    }
     match (failure, on_error) {
         (None, _) | (Some(_), OnPreloadError::Ignore) => Ok(String::new()),
         (Some(why), OnPreloadError::Warn) => {

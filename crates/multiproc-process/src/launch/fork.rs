@@ -7,6 +7,7 @@ use std::{io::Write, os::fd::OwnedFd};
 use multiproc_image::{
     StartError, exit,
     family::{self, PreparedRecord, Record},
+    lent,
     lifeline::{self, PreparedLine},
     threads,
 };
@@ -29,6 +30,9 @@ pub(super) fn launch(
     let _starting = starting();
     if !allow_threads {
         refuse_threads()?;
+    }
+    if lent::is_any() {
+        return Err(StartError::Lent);
     }
     let (ours, theirs) = packet::pair().map_err(StartError::os("make a socket pair"))?;
     let line = lifeline::for_child().map_err(StartError::os("make the lifeline of a child"))?;

@@ -1,0 +1,150 @@
+//! One reference to the data at most: whatever is nested, released by others, leaked or forked.
+
+use std::{mem, thread};
+
+use multiproc::{Array, Context, Failure, Lock, RLock, StartError, Value, pipe};
+use multiproc_tests::{TestResult, each_start_method, once, once_alone};
+
+once! {
+    nested_access_is_an_error,
+    holder_of_the_lock_may_get_and_set,
+    lock_that_is_released_under_a_guard_leads_to_errors,
+    lock_that_is_released_by_another_thread_leads_to_errors,
+    guard_that_is_forgotten_keeps_the_data,
+    panic_gives_the_data_back,
+}
+
+once_alone! {
+    thread_with_a_guard_does_not_fork,
+}
+
+each_start_method! {
+    lock_that_is_released_by_another_process_leads_to_errors,
+}
+
+fn nested_access_is_an_error() -> TestResult {
+    let value = Value::new(1)?;
+    let same = value.clone();
+    let mut guard = value.lock()?;
+    assert!(same.lock().is_err_and(|err| err.is_in_use()));
+    assert!(same.get().is_err() && same.set(2).is_err() && same.update(|_| ()).is_err());
+    *guard += 1;
+    drop(guard);
+    assert_eq!(same.get()?, 2);
+    let inner = value.update(|_| same.update(|_| ()).is_err())?;
+    assert!(inner && !value.get_lock().locked());
+
+    let array = Array::from_slice(&[1, 2])?;
+    let guard = array.lock()?;
+    assert!(array.lock().is_err_and(|err| err.is_in_use()));
+    assert!(array.get(0).is_err() && array.set(0, 5).is_err() && array.to_vec().is_err());
+    assert_eq!(*guard, [1, 2]);
+    Ok(())
+}
+
+fn holder_of_the_lock_may_get_and_set() -> TestResult {
+    let array = Array::from_slice(&[1, 2])?;
+    let held = array.get_lock().guard()?;
+    array.set(0, array.get(0)? + array.get(1)?)?;
+    array.lock()?[1] = 7;
+    let other = thread::spawn({
+        let array = array.clone();
+        move || array.get_lock().try_acquire().map(|taken| taken.is_none())
+    });
+    assert!(
+        other.join().unwrap()?,
+        "errors and guards have given back what they took, and no more"
+    );
+    drop(held);
+    assert_eq!(array.to_vec()?, [3, 7]);
+    assert!(!array.get_lock().locked());
+    Ok(())
+}
+
+fn lock_that_is_released_under_a_guard_leads_to_errors() -> TestResult {
+    let value = Value::with_lock(1, RLock::new()?)?;
+    let guard = value.lock()?;
+    value.get_lock().release()?;
+    let other = value.clone();
+    let other = thread::spawn(move || other.lock().map(drop).is_err_and(|err| err.is_in_use()));
+    assert!(other.join().unwrap(), "the lock is free, the value is not");
+    drop(guard);
+    value.set(2)?;
+    Ok(())
+}
+
+fn lock_that_is_released_by_another_thread_leads_to_errors() -> TestResult {
+    let value = Value::with_lock(1, Lock::new()?)?;
+    let mut guard = value.lock()?;
+    thread::scope(|scope| {
+        let other = scope.spawn(|| {
+            value.get_lock().release()?;
+            assert!(value.get().is_err_and(|err| err.is_in_use()));
+            value.get_lock().acquire()?; // Still held when the guard is dropped.
+            Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+        });
+        other.join().unwrap()
+    })
+    .map_err(|err| err.to_string())?;
+    *guard = 7;
+    drop(guard);
+    assert_eq!(value.get()?, 7);
+    Ok(())
+}
+
+fn lock_that_is_released_by_another_process_leads_to_errors(ctx: &Context) -> TestResult {
+    let array = Array::with_lock(&[1, 2, 3], Lock::new()?)?;
+    let (ours, theirs) = pipe::<(), bool>()?;
+    // It has to be there before the guard is: a thread with a guard does not fork.
+    let meddle =
+        |array: Array<i32, Lock>, line: multiproc::Connection<bool, ()>| -> Result<(), Failure> {
+            line.recv()?;
+            array.get_lock().release()?;
+            Ok(line.send(&array.lock().is_err_and(|err| err.is_in_use()))?)
+        };
+    let child = ctx.start(meddle, (array.clone(), theirs))?;
+    let guard = array.lock()?;
+    ours.send(&())?;
+    assert!(ours.recv()?, "the other process does not get at the items");
+    assert_eq!(*guard, [1, 2, 3]);
+    child.result()??;
+    drop(guard);
+    assert_eq!(array.to_vec()?, [1, 2, 3]);
+    Ok(())
+}
+
+fn guard_that_is_forgotten_keeps_the_data() -> TestResult {
+    let value = Value::new(1)?;
+    mem::forget(value.lock()?);
+    assert!(value.lock().is_err_and(|err| err.is_in_use()));
+    value.get_lock().release()?;
+    assert!(value.get().is_err_and(|err| err.is_in_use()), "the reference may still be about");
+    Ok(())
+}
+
+fn panic_gives_the_data_back() -> TestResult {
+    let value = Value::new(1)?;
+    let other = value.clone();
+    let panicked = thread::spawn(move || other.update(|_| panic!("as it should"))).join();
+    assert!(panicked.is_err());
+    assert_eq!(value.get()?, 1);
+    Ok(())
+}
+
+fn thread_with_a_guard_does_not_fork() -> Result<(), Failure> {
+    let value = Value::new(1)?;
+    let fork = Context::fork();
+    let guard = value.lock()?;
+    let started = fork.start(|| (), ());
+    assert!(matches!(started, Err(StartError::Lent)), "{started:?}");
+    let spawned = Context::spawn().start(|| (), ())?;
+    spawned.result()?;
+    drop(guard);
+    fork.start(|| (), ())?.result()?;
+
+    // A child that is forked while nobody has the value takes it as anybody does.
+    let child = fork.start(|value: Value<i32>| value.set(7).is_ok(), (value.clone(),))?;
+    assert!(child.result()?);
+    assert_eq!(value.get()?, 7);
+    Ok(())
+}
