@@ -4,6 +4,7 @@
 //! with the eyes of somebody who sees such a message for the first time.
 
 // parity: start_methods.preload-type-check, misc.finalizer-needs-priority, auth.key-not-serialisable
+// parity: sharedctypes.pointers-warning
 #[test]
 fn misuse_is_rejected_with_a_message_that_helps() {
     let tests = trybuild::TestCases::new();

@@ -7,6 +7,7 @@ mod programs;
 mod tree;
 mod hello;
 mod shared_memory;
+mod shared_values;
 mod output;
 mod arguments;
 mod errors;
