@@ -339,7 +339,7 @@ mod tests {
         let units = Cells::<()>::of(&[(); 5]).unwrap();
         assert_eq!(units.load_all(0, 5), [(); 5]);
         let none = Cells::<u64>::zeroed(0).unwrap();
-        assert_eq!(none.load_all(0, 0), []);
+        assert!(none.load_all(0, 0).is_empty());
         assert!(Cells::<u64>::zeroed(usize::MAX / 2).is_err());
     }
 

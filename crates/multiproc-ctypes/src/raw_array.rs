@@ -166,6 +166,7 @@ impl<T: Shareable> RawArray<T> {
     }
 
     /// The items, each as it is when the iterator comes to it.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = T> + DoubleEndedIterator + '_ {
         (0..self.len()).map(|at| self.cells.load(at))
     }

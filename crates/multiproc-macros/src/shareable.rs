@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{
-    Data, DeriveInput, Error, Fields, GenericParam, Ident, LitStr, Member, Path, Result, Type,
+    Data, DeriveInput, Error, Fields, GenericParam, LitStr, Member, Path, Result, Type,
     parse_quote, parse2, spanned::Spanned,
 };
 
@@ -107,7 +107,7 @@ fn home(input: &DeriveInput) -> Result<Path> {
             continue;
         }
         attribute.parse_nested_meta(|meta| {
-            if !meta.path.get_ident().is_some_and(|name: &Ident| name == "crate") {
+            if !meta.path.is_ident("crate") {
                 return Err(meta.error("only `crate = path` can be said here"));
             }
             home = meta.value()?.call(Path::parse_mod_style)?;

@@ -2,7 +2,10 @@
 
 use std::{mem, thread};
 
-use multiproc::{Array, Context, Failure, Lock, RLock, StartError, Value, pipe};
+use multiproc::{
+    Array, Context, Failure, Lock, OnPreloadError, RLock, StartError, Value, pipe,
+    set_forkserver_preload,
+};
 use multiproc_tests::{TestResult, each_start_method, once, once_alone};
 
 once! {
@@ -16,6 +19,7 @@ once! {
 
 once_alone! {
     thread_with_a_guard_does_not_fork,
+    fork_server_with_a_guard_is_refused,
 }
 
 each_start_method! {
@@ -146,5 +150,17 @@ fn thread_with_a_guard_does_not_fork() -> Result<(), Failure> {
     let child = fork.start(|value: Value<i32>| value.set(7).is_ok(), (value.clone(),))?;
     assert!(child.result()?);
     assert_eq!(value.get()?, 7);
+    Ok(())
+}
+
+fn fork_server_with_a_guard_is_refused() -> Result<(), Failure> {
+    let keep = || -> Result<(), Failure> {
+        mem::forget(Box::leak(Box::new(Value::new(1)?)).lock()?);
+        Ok(())
+    };
+    set_forkserver_preload(keep, OnPreloadError::Ignore);
+    let refused = Context::forkserver().start(|| (), ()).map(drop).unwrap_err();
+    assert!(matches!(refused, StartError::Preload { .. }), "{refused:?}");
+    assert!(refused.to_string().contains("a guard of shared data"), "{refused}");
     Ok(())
 }

@@ -26,14 +26,14 @@ each_start_method! {
 /// As in Python: an `int`, then a `double`, so there is padding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Shareable)]
 #[repr(C)]
-struct Foo {
+struct Triple {
     x: i32,
     y: f64,
     z: i64,
 }
 
 type Raws =
-    (RawValue<i32>, RawValue<f64>, RawValue<i64>, RawValue<Foo>, RawArray<f64>, RawArray<u8>);
+    (RawValue<i32>, RawValue<f64>, RawValue<i64>, RawValue<Triple>, RawArray<f64>, RawArray<u8>);
 
 // parity: sharedctypes.child-doubles-all, sharedctypes.struct-fields
 fn child_doubles_everything(ctx: &Context) -> TestResult {
@@ -43,15 +43,15 @@ fn child_doubles_everything(ctx: &Context) -> TestResult {
         RawValue::new(7)?,
         RawValue::new(1.0 / 3.0)?,
         RawValue::new(1 << 33)?,
-        RawValue::new(Foo { x: 3, y: 2.0, ..Foo::default() })?,
+        RawValue::new(Triple { x: 3, y: 2.0, ..Triple::default() })?,
         RawArray::from_iter((0..10).map(f64::from))?,
         text,
     );
-    let double = |(x, y, z, foo, array, text): Raws| -> Result<(), Failure> {
+    let double = |(x, y, z, triple, array, text): Raws| -> Result<(), Failure> {
         x.set(x.get() * 2);
         y.set(y.get() * 2.0);
         z.set(z.get() * 2);
-        let (a, b) = (foo.field(|foo| &foo.x), foo.field(|foo| &foo.y));
+        let (a, b) = (triple.field(|triple| &triple.x), triple.field(|triple| &triple.y));
         a.set(a.get() * 2);
         b.set(b.get() * 2.0);
         for at in 0..array.len() {
@@ -60,15 +60,15 @@ fn child_doubles_everything(ctx: &Context) -> TestResult {
         Ok(text.set_value(&text.value().repeat(2))?)
     };
     ctx.start(double, (raws.clone(),))?.result()??;
-    let (x, y, z, foo, array, text) = raws;
+    let (x, y, z, triple, array, text) = raws;
     assert_eq!((x.get(), y.get(), z.get()), (14, 2.0 / 3.0, 1 << 34));
-    assert_eq!(foo.get(), Foo { x: 6, y: 4.0, z: 0 });
+    assert_eq!(triple.get(), Triple { x: 6, y: 4.0, z: 0 });
     assert!(array.iter().eq((0..10).map(|i| f64::from(i) * 2.0)));
     assert_eq!(text.value(), b"hellohello");
     Ok(())
 }
 
-type Locked = (Value<i32>, Value<f64>, Value<i64>, Value<Foo, Lock>, Array<f64>, Array<u8>);
+type Locked = (Value<i32>, Value<f64>, Value<i64>, Value<Triple, Lock>, Array<f64>, Array<u8>);
 
 // parity: sharedctypes.child-doubles-all-locked, sharedctypes.struct-fields
 fn child_doubles_everything_under_locks(ctx: &Context) -> TestResult {
@@ -78,26 +78,26 @@ fn child_doubles_everything_under_locks(ctx: &Context) -> TestResult {
         Value::new(7)?,
         Value::new(1.0 / 3.0)?,
         Value::new(1 << 33)?,
-        Value::with_lock(Foo { x: 3, y: 2.0, z: 0 }, Lock::new()?)?,
+        Value::with_lock(Triple { x: 3, y: 2.0, z: 0 }, Lock::new()?)?,
         Array::from_iter((0..10).map(f64::from))?,
         text,
     );
-    let double = |(x, y, z, foo, array, text): Locked| -> Result<(), Failure> {
+    let double = |(x, y, z, triple, array, text): Locked| -> Result<(), Failure> {
         x.update(|x| *x *= 2)?;
         y.update(|y| *y *= 2.0)?;
         z.update(|z| *z *= 2)?;
-        let mut foo = foo.lock()?;
-        foo.x *= 2;
-        foo.y *= 2.0;
+        let mut triple = triple.lock()?;
+        triple.x *= 2;
+        triple.y *= 2.0;
         for item in array.lock()?.iter_mut() {
             *item *= 2.0;
         }
         Ok(text.set_value(&text.value()?.repeat(2))?)
     };
     ctx.start(double, (values.clone(),))?.result()??;
-    let (x, y, z, foo, array, text) = values;
+    let (x, y, z, triple, array, text) = values;
     assert_eq!((x.get()?, y.get()?, z.get()?), (14, 2.0 / 3.0, 1 << 34));
-    assert_eq!(foo.get()?, Foo { x: 6, y: 4.0, z: 0 });
+    assert_eq!(triple.get()?, Triple { x: 6, y: 4.0, z: 0 });
     assert!(array.lock()?.iter().copied().eq((0..10).map(|i| f64::from(i) * 2.0)));
     assert_eq!(text.value()?, b"hellohello");
     Ok(())
@@ -105,10 +105,10 @@ fn child_doubles_everything_under_locks(ctx: &Context) -> TestResult {
 
 // parity: sharedctypes.copy-independent
 fn copy_has_a_life_of_its_own() -> TestResult {
-    let foo = RawValue::new(Foo { x: 2, y: 5.0, z: 1 << 33 })?;
-    let copied = copy(&foo)?;
-    foo.set(Foo::default());
-    assert_eq!(copied.get(), Foo { x: 2, y: 5.0, z: 1 << 33 });
+    let triple = RawValue::new(Triple { x: 2, y: 5.0, z: 1 << 33 })?;
+    let copied = copy(&triple)?;
+    triple.set(Triple::default());
+    assert_eq!(copied.get(), Triple { x: 2, y: 5.0, z: 1 << 33 });
     let array = RawArray::from_slice(&[1, 2, 3])?;
     let copied = copy(&array)?;
     array.fill(0);
@@ -118,10 +118,10 @@ fn copy_has_a_life_of_its_own() -> TestResult {
 
 // parity: sharedctypes.struct-partial-init
 fn fields_that_are_not_given_are_zero() -> TestResult {
-    assert_eq!(RawValue::<Foo>::zeroed()?.get(), Foo { x: 0, y: 0.0, z: 0 });
-    let foo = Value::<Foo>::zeroed()?;
-    foo.update(|foo| (foo.x, foo.y) = (3, 2.0))?;
-    assert_eq!(foo.get()?.z, 0);
+    assert_eq!(RawValue::<Triple>::zeroed()?.get(), Triple { x: 0, y: 0.0, z: 0 });
+    let triple = Value::<Triple>::zeroed()?;
+    triple.update(|triple| (triple.x, triple.y) = (3, 2.0))?;
+    assert_eq!(triple.get()?.z, 0);
     Ok(())
 }
 
@@ -168,7 +168,7 @@ fn synchronized_objects_go_with_messages(ctx: &Context) -> TestResult {
 // parity: sharedctypes.table-forms
 fn objects_are_made_by_type_or_by_letter() -> TestResult {
     assert_eq!(RawValue::<f64>::new(2.4)?.get(), RawValue::<typecode!('d')>::new(2.4)?.get());
-    assert_eq!(RawValue::new(Foo { x: 4, y: 6.0, z: 0 })?.get().y, 6.0);
+    assert_eq!(RawValue::new(Triple { x: 4, y: 6.0, z: 0 })?.get().y, 6.0);
     assert_eq!(RawArray::<typecode!('h')>::new(7)?.to_vec(), RawArray::<i16>::new(7)?.to_vec());
     let (by_type, by_letter) = (
         RawArray::<i32>::from_slice(&[9, 2, 8])?,

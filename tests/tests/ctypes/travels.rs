@@ -70,7 +70,7 @@ fn grandchild_has_it_too(ctx: &Context) -> TestResult {
     let child = |array: Array<u32>| -> Result<(), Failure> {
         let grandchild = |array: Array<u32>| -> Result<(), Failure> { Ok(array.set(1, 7)?) };
         // By another method than the one by which this process was started.
-        Ok(Context::spawn().start(grandchild, (array,))?.result()??)
+        Context::spawn().start(grandchild, (array,))?.result()?
     };
     let array = Array::new(2)?;
     ctx.process().daemon(false).start(child, (array.clone(),))?.result()??;
