@@ -1,5 +1,6 @@
 //! A case: the work that one or more rows are measured by, in a process of its own.
 
+mod array;
 mod idle;
 mod start;
 
@@ -44,10 +45,12 @@ enum Work {
     Start(Method, u32),
     /// Weigh an idle child.
     Idle(Method),
+    /// Go through an array of that many items.
+    Arrays(usize),
 }
 
 /// Every case, in the order of the table.
-pub(crate) const PLANS: [Plan; 8] = [
+pub(crate) const PLANS: [Plan; 9] = [
     Plan {
         name: "start.fork",
         rows: &["start.fork"],
@@ -112,6 +115,14 @@ pub(crate) const PLANS: [Plan; 8] = [
         python: "idle fork",
         work: Work::Idle(Method::Fork),
     },
+    Plan {
+        name: "array",
+        rows: &["array.sum", "array.copy"],
+        family: "array",
+        touched_mib: 0,
+        python: "array 1000000",
+        work: Work::Arrays(1_000_000),
+    },
 ];
 
 /// Serves one case to the runner: an order a line on stdin, figures a line on stdout.
@@ -121,6 +132,7 @@ pub(crate) fn serve(name: &str) -> Result<()> {
     let mut case: Box<dyn Case> = match plan.work {
         Work::Start(method, count) => Box::new(start::Start::new(method, count)?),
         Work::Idle(method) => Box::new(idle::Idle::new(method)),
+        Work::Arrays(len) => Box::new(array::Arrays::new(len)?),
     };
     memory::touch(plan.touched_mib)?;
 

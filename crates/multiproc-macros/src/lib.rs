@@ -47,6 +47,9 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// lie where those of the same `ctypes.Structure` do. `#[shareable(crate = path)]` says where the trait is found, for
 /// those who do not use the facade.
 ///
+/// Other processes may leave a value with parts of two, or with zeros, when they are killed or write without a lock: what
+/// a struct's fields promise one another is no more than a hope then.
+///
 /// # Python
 ///
 /// `class Point(ctypes.Structure)` with its `_fields_`.
