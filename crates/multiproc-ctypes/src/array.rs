@@ -3,6 +3,7 @@
 use std::{
     fmt,
     ops::{Deref, DerefMut, RangeBounds},
+    time::Duration,
 };
 
 use multiproc_shm::Shareable;
@@ -199,6 +200,38 @@ impl<T: Shareable, L: Locking> Array<T, L> {
         Ok(ArrayGuard(self.guarded.hold()?))
     }
 
+    /// Has the items if the lock is free; none if it is not.
+    ///
+    /// # Errors
+    ///
+    /// As [`to_vec`](Self::to_vec).
+    pub fn try_lock(&self) -> Result<Option<ArrayGuard<'_, T, L>>, AccessError> {
+        Ok(self.guarded.try_hold()?.map(ArrayGuard))
+    }
+
+    /// Waits for the lock, for at most `timeout`, and has the items; none if it was not free in that time.
+    ///
+    /// # Errors
+    ///
+    /// As [`to_vec`](Self::to_vec).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let array = multiproc_ctypes::Array::from_slice(&[7, 8])?;
+    /// let guard = array.lock_timeout(Duration::from_secs(1))?.ok_or("nobody else has it")?;
+    /// assert_eq!(*guard, [7, 8]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn lock_timeout(
+        &self,
+        timeout: Duration,
+    ) -> Result<Option<ArrayGuard<'_, T, L>>, AccessError> {
+        Ok(self.guarded.hold_timeout(timeout)?.map(ArrayGuard))
+    }
+
     /// The lock. While this thread holds it, others wait.
     #[must_use]
     pub fn get_lock(&self) -> &L {
@@ -272,8 +305,8 @@ impl<T: Shareable + fmt::Debug, L: Locking> fmt::Debug for Array<T, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut tuple = f.debug_tuple("Array");
         match self.guarded.try_hold() {
-            Some(held) => tuple.field(&held.items()).finish(),
-            None => tuple.field(&format_args!("<locked>")).finish(),
+            Ok(Some(held)) => tuple.field(&held.items()).finish(),
+            _ => tuple.field(&format_args!("<locked>")).finish(),
         }
     }
 }

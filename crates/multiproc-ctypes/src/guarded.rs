@@ -6,7 +6,7 @@
 
 #![expect(unsafe_code, reason = "hands out references to what a lock makes exclusive")]
 
-use std::marker::PhantomData;
+use std::{marker::PhantomData, time::Duration};
 
 use multiproc_image::{after_fork, lent::Lent};
 use multiproc_shm::Shareable;
@@ -46,10 +46,19 @@ impl<T: Shareable, L: Locking> Guarded<T, L> {
         self.begin(acquired.owner_died())
     }
 
-    /// Has the cells if nobody else has them.
-    pub(crate) fn try_hold(&self) -> Option<Held<'_, T, L>> {
-        let acquired = self.lock.try_acquire().ok()??;
-        self.begin(acquired.owner_died()).ok()
+    /// Has the cells if the lock is free; none if it is not.
+    pub(crate) fn try_hold(&self) -> Result<Option<Held<'_, T, L>>, AccessError> {
+        let acquired = self.lock.try_acquire()?;
+        acquired.map(|acquired| self.begin(acquired.owner_died())).transpose()
+    }
+
+    /// Waits for the lock, for at most `timeout`, and has the cells; none if the time is over.
+    pub(crate) fn hold_timeout(
+        &self,
+        timeout: Duration,
+    ) -> Result<Option<Held<'_, T, L>>, AccessError> {
+        let acquired = self.lock.acquire_timeout(timeout)?;
+        acquired.map(|acquired| self.begin(acquired.owner_died())).transpose()
     }
 
     /// With the lock taken: has the cells, or gives it back.

@@ -1,5 +1,7 @@
 //! The lock beside a value or an array.
 
+use std::time::Duration;
+
 use multiproc_sync::{Acquired, Lock, RLock, ReleaseError, SyncError};
 
 /// A lock that a [`Value`](crate::Value), an [`Array`](crate::Array) or [`Synchronized`](crate::Synchronized) can have.
@@ -35,12 +37,19 @@ pub trait Locking: Clone {
     /// Those of the lock.
     fn acquire(&self) -> Result<Acquired, SyncError>;
 
-    /// Takes the lock if that is possible at once.
+    /// Takes the lock if that is possible at once; none if it is not.
     ///
     /// # Errors
     ///
     /// Those of the lock.
     fn try_acquire(&self) -> Result<Option<Acquired>, SyncError>;
+
+    /// Waits for the lock, for at most `timeout`, and takes it; none if that was not possible in that time.
+    ///
+    /// # Errors
+    ///
+    /// Those of the lock.
+    fn acquire_timeout(&self, timeout: Duration) -> Result<Option<Acquired>, SyncError>;
 
     /// Gives the lock back.
     ///
@@ -61,6 +70,13 @@ macro_rules! locking {
 
                 fn try_acquire(&self) -> Result<Option<Acquired>, SyncError> {
                     self.try_acquire()
+                }
+
+                fn acquire_timeout(
+                    &self,
+                    timeout: Duration,
+                ) -> Result<Option<Acquired>, SyncError> {
+                    self.acquire_timeout(timeout)
                 }
 
                 #[inline]

@@ -1,10 +1,10 @@
 //! A lock for what has none.
 
-use std::{fmt, marker::PhantomData, ops::Deref};
+use std::{fmt, marker::PhantomData, ops::Deref, time::Duration};
 
 use multiproc_image::after_fork;
 use multiproc_shm::{HeapError, Shareable};
-use multiproc_sync::{RLock, SyncError};
+use multiproc_sync::{Acquired, RLock, SyncError};
 use serde::{Deserialize, Serialize};
 
 use crate::{AccessError, Locking, RawArray, RawValue};
@@ -147,9 +147,33 @@ impl<R: Raw, L: Locking> Synchronized<R, L> {
     ///
     /// [`AccessError::Lock`].
     pub fn lock(&self) -> Result<SynchronizedGuard<'_, R, L>, AccessError> {
-        let owner_died = self.lock.acquire()?.owner_died();
-        let born = after_fork::generation();
-        Ok(SynchronizedGuard { object: self, owner_died, born, on_this_thread: PhantomData })
+        Ok(self.begin(self.lock.acquire()?))
+    }
+
+    /// Holds the lock if it is free; none if it is not.
+    ///
+    /// # Errors
+    ///
+    /// [`AccessError::Lock`].
+    pub fn try_lock(&self) -> Result<Option<SynchronizedGuard<'_, R, L>>, AccessError> {
+        Ok(self.lock.try_acquire()?.map(|acquired| self.begin(acquired)))
+    }
+
+    /// Waits for the lock, for at most `timeout`, and holds it; none if it was not free in that time.
+    ///
+    /// # Errors
+    ///
+    /// [`AccessError::Lock`].
+    pub fn lock_timeout(
+        &self,
+        timeout: Duration,
+    ) -> Result<Option<SynchronizedGuard<'_, R, L>>, AccessError> {
+        Ok(self.lock.acquire_timeout(timeout)?.map(|acquired| self.begin(acquired)))
+    }
+
+    fn begin(&self, acquired: Acquired) -> SynchronizedGuard<'_, R, L> {
+        let (owner_died, born) = (acquired.owner_died(), after_fork::generation());
+        SynchronizedGuard { object: self, owner_died, born, on_this_thread: PhantomData }
     }
 
     /// The object, without regard to the lock.

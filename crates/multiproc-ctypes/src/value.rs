@@ -3,6 +3,7 @@
 use std::{
     fmt,
     ops::{Deref, DerefMut},
+    time::Duration,
 };
 
 use multiproc_shm::Shareable;
@@ -153,6 +154,38 @@ impl<T: Shareable, L: Locking> Value<T, L> {
         Ok(ValueGuard(self.guarded.hold()?))
     }
 
+    /// Has the value if the lock is free; none if it is not.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub fn try_lock(&self) -> Result<Option<ValueGuard<'_, T, L>>, AccessError> {
+        Ok(self.guarded.try_hold()?.map(ValueGuard))
+    }
+
+    /// Waits for the lock, for at most `timeout`, and has the value; none if it was not free in that time.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let value = multiproc_ctypes::Value::new(7)?;
+    /// let guard = value.lock_timeout(Duration::from_secs(1))?.ok_or("nobody else has it")?;
+    /// assert_eq!(*guard, 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn lock_timeout(
+        &self,
+        timeout: Duration,
+    ) -> Result<Option<ValueGuard<'_, T, L>>, AccessError> {
+        Ok(self.guarded.hold_timeout(timeout)?.map(ValueGuard))
+    }
+
     /// The lock. While this thread holds it, others wait.
     ///
     /// # Examples
@@ -176,8 +209,8 @@ impl<T: Shareable + fmt::Debug, L: Locking> fmt::Debug for Value<T, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut tuple = f.debug_tuple("Value");
         match self.guarded.try_hold() {
-            Some(held) => tuple.field(&held.cells().load(0)).finish(),
-            None => tuple.field(&format_args!("<locked>")).finish(),
+            Ok(Some(held)) => tuple.field(&held.cells().load(0)).finish(),
+            _ => tuple.field(&format_args!("<locked>")).finish(),
         }
     }
 }

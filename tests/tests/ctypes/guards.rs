@@ -1,16 +1,18 @@
 //! One reference to the data at most: whatever is nested, released by others, leaked or forked.
 
-use std::{mem, thread};
+use std::{mem, thread, time::Duration};
 
 use multiproc::{
-    Array, Context, Failure, Lock, OnPreloadError, RLock, StartError, Value, pipe,
+    Array, Context, Failure, Lock, OnPreloadError, RLock, RawValue, StartError, Value, pipe,
     set_forkserver_preload,
+    sharedctypes::{AccessError, synchronized},
 };
 use multiproc_tests::{TestResult, each_start_method, once, once_alone};
 
 once! {
     nested_access_is_an_error,
     holder_of_the_lock_may_get_and_set,
+    data_that_another_thread_has_are_not_waited_for_too_long,
     lock_that_is_released_under_a_guard_leads_to_errors,
     lock_that_is_released_by_another_thread_leads_to_errors,
     guard_that_is_forgotten_keeps_the_data,
@@ -62,6 +64,31 @@ fn holder_of_the_lock_may_get_and_set() -> TestResult {
     drop(held);
     assert_eq!(array.to_vec()?, [3, 7]);
     assert!(!array.get_lock().locked());
+    Ok(())
+}
+
+fn data_that_another_thread_has_are_not_waited_for_too_long() -> TestResult {
+    let (value, array) = (Value::new(1)?, Array::from_slice(&[1, 2])?);
+    let raw = synchronized(RawValue::new(1)?)?;
+    let guards = (value.lock()?, array.lock()?, raw.lock()?);
+    thread::scope(|scope| {
+        let other = scope.spawn(|| -> Result<bool, AccessError> {
+            let moment = Duration::from_millis(1);
+            let tried = value.try_lock()?.is_none()
+                && array.try_lock()?.is_none()
+                && raw.try_lock()?.is_none();
+            Ok(tried
+                && value.lock_timeout(moment)?.is_none()
+                && array.lock_timeout(moment)?.is_none()
+                && raw.lock_timeout(moment)?.is_none())
+        });
+        assert!(other.join().unwrap().unwrap());
+    });
+    assert!(value.try_lock().is_err_and(|err| err.is_in_use()), "it is this thread that has it");
+    drop(guards);
+    assert!(value.try_lock()?.is_some_and(|guard| *guard == 1));
+    assert!(array.try_lock()?.is_some_and(|guard| *guard == [1, 2]));
+    assert!(raw.try_lock()?.is_some_and(|guard| guard.get() == 1));
     Ok(())
 }
 
