@@ -14,6 +14,7 @@ pub mod refusal;
 pub mod ledger;
 pub mod scratch;
 pub mod python;
+pub mod step;
 
 pub use held::{context_named, held, held_by, in_child, name_of};
 pub use methods::{alone, contexts};

@@ -36,9 +36,12 @@ pub enum Feature {
     RobustList,
     /// `futex_waitv(2)`. Without: as above, where one waits for a lock.
     FutexWaitv,
+    /// That whoever sleeps looks around by itself after a while, though all who wake it should do so. Without: a wake-up
+    /// that gets lost shows as a hang, so that tests see it.
+    Slices,
 }
 
-const NAMES: [(Feature, &str); 10] = [
+const NAMES: [(Feature, &str); 11] = [
     (Feature::Pidfd, "pidfd"),
     (Feature::PidfdInfo, "pidfd_info"),
     (Feature::CloseRange, "close_range"),
@@ -49,6 +52,7 @@ const NAMES: [(Feature, &str); 10] = [
     (Feature::OfdLocks, "ofd_locks"),
     (Feature::RobustList, "robust_list"),
     (Feature::FutexWaitv, "futex_waitv"),
+    (Feature::Slices, "slices"),
 ];
 
 /// Returns true if `feature` is to be treated as missing in this process.

@@ -85,6 +85,9 @@ impl<W: World> RawLock<'_, W> {
                         self.bell.store(WAITERS, Relaxed);
                     }
                     if self.word.compare_exchange(holder, me, AcqRel, Relaxed).is_ok() {
+                        if has_slept {
+                            self.find_guard();
+                        }
                         return Ok(if holder == 0 { Taken::Free } else { Taken::FromDead });
                     }
                     continue;
@@ -104,11 +107,22 @@ impl<W: World> RawLock<'_, W> {
                 Sleep::Look => {}
                 Sleep::Over => {
                     // The lock may have become free, or its holder died, at the last moment.
-                    return self.try_take(me).ok_or(Stop::Over);
+                    let taken = self.try_take(me);
+                    self.find_guard();
+                    return taken.ok_or(Stop::Over);
                 }
             }
             has_slept = true;
         }
+    }
+
+    /// Has one of those who sleep for the lock watch its present holder.
+    ///
+    /// Each watches the one that it found when it went to sleep. As long as the lock changes hands without those who sleep
+    /// for it, the one that is woken at each release looks anew. When that one takes the lock itself, or gives up, nobody
+    /// would.
+    fn find_guard(&self) {
+        self.world.wake_one(self.bell);
     }
 
     /// Looks a few times whether the lock becomes free, unless somebody sleeps for it already.

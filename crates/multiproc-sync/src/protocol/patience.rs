@@ -2,9 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use multiproc_sys::switch::{Feature, without};
+
 /// Nothing but a death at the worst of moments, or an old kernel, makes a sleeper depend on these.
 const FIRST: Duration = Duration::from_millis(20);
 const LONGEST: Duration = Duration::from_secs(2);
+/// Of tests that want to see what hangs.
+const NEVER: Duration = Duration::from_secs(1 << 20);
 /// Where nobody says that a process has ended.
 const FIRST_OFTEN: Duration = Duration::from_millis(1);
 const LONGEST_OFTEN: Duration = Duration::from_millis(10);
@@ -34,7 +38,11 @@ impl Patience {
 
     /// When the next slice ends, and whether that is the deadline.
     pub(crate) fn next(&self, often: bool) -> (Instant, bool) {
-        let slice = if often { self.often } else { self.slice };
+        let slice = match often {
+            true => self.often,
+            false if without(Feature::Slices) => NEVER,
+            false => self.slice,
+        };
         let end = Instant::now() + slice;
         match self.deadline {
             Some(deadline) if deadline <= end => (deadline, true),
