@@ -4,7 +4,7 @@ use multiproc_sys::primitive::Ordering::{AcqRel, Acquire, Relaxed};
 
 use super::{
     patience::Patience,
-    world::{Atomic, Attention, Life, Sleep, WAITERS, World, pass_on, ring_all},
+    world::{Atomic, Attention, Life, Sleep, World, pass_on, ring_all, waiters_of},
 };
 
 /// A barrier's words, and the world that they are in.
@@ -152,14 +152,15 @@ where
             }
             // All have arrived, and the last of them is in its action: this is the pass after.
             self.sleep_in(before, &Attention::Bell, patience)?;
+            pass_on(self.world, self.bell);
         }
     }
 
     fn wait_for_pass(&self, before: State, patience: &mut Patience) -> Result<(), Fault> {
-        let (mut has_slept, mut alert) = (false, 0u32);
+        let (mut has_touched, mut alert) = (false, 0u32);
         loop {
             if let Some(outcome) = self.state().outcome(before.pass()) {
-                if has_slept {
+                if has_touched {
                     pass_on(self.world, self.bell);
                 }
                 return outcome;
@@ -171,8 +172,9 @@ where
             // After a wake-up without a reason somebody is being killed, and may not be seen to be dead yet.
             let attention = if 0 < alert { Attention::Often } else { Attention::Bell };
             alert = alert.saturating_sub(1);
+            has_touched = true;
             if self.sleep_in(before, &attention, patience)? == Sleep::Woken {
-                (has_slept, alert) = (true, ALERT);
+                alert = ALERT;
             }
         }
     }
@@ -184,12 +186,13 @@ where
         attention: &Attention<'_, W::Word>,
         patience: &mut Patience,
     ) -> Result<Sleep, Fault> {
-        self.bell.store(WAITERS, Relaxed);
+        let asleep = waiters_of(before.pass());
+        self.bell.swap(asleep, AcqRel);
         // A read-modify-write: who ends the pass either did so before, and is seen here, or sees the bell.
         if self.state.fetch_or(0, AcqRel) != before.0 {
             return Ok(Sleep::Look);
         }
-        match self.world.sleep(&[(self.bell, WAITERS)], attention, patience) {
+        match self.world.sleep(&[(self.bell, asleep)], attention, patience) {
             Sleep::Over => self.give_up(before, BROKEN).map(|()| Sleep::Look),
             Sleep::Look if patience.is_endless() && self.world.is_abandoned() => {
                 self.give_up(before, ABANDONED).map(|()| Sleep::Look)

@@ -5,7 +5,7 @@ use multiproc_sys::primitive::Ordering::{AcqRel, Acquire, Relaxed};
 use super::{
     lock::Stop,
     patience::Patience,
-    world::{Atomic, Attention, Sleep, WAITERS, World, pass_on, ring_all},
+    world::{Atomic, Attention, Sleep, World, pass_on, ring_all, waiters_of},
 };
 
 /// In an event's state: it is set. The bits above count how often it was cleared.
@@ -50,21 +50,22 @@ impl<W: World> RawEvent<'_, W> {
         // From here on a wake-up may be on its way to us, and the one who sent it may be dead.
         let _owed = self.world.owe(self.bell);
         let before = self.state.load(Acquire);
-        let mut has_slept = false;
+        let (asleep, mut has_touched) = (waiters_of(u64::from(before >> 1)), false);
         loop {
             let state = self.state.load(Acquire);
             if state & SET != 0 || state != before {
-                if has_slept {
+                if has_touched {
                     pass_on(self.world, self.bell);
                 }
                 return Ok(());
             }
-            self.bell.store(WAITERS, Relaxed);
+            has_touched = true;
+            self.bell.swap(asleep, AcqRel);
             // A read-modify-write: who sets the flag either did so before, and is seen here, or sees the bell.
             if self.state.fetch_or(0, AcqRel) != before {
                 continue;
             }
-            match self.world.sleep(&[(self.bell, WAITERS)], &Attention::Bell, patience) {
+            match self.world.sleep(&[(self.bell, asleep)], &Attention::Bell, patience) {
                 Sleep::Woken => {}
                 Sleep::Look if patience.is_endless() && self.world.is_abandoned() => {
                     return Err(Stop::Abandoned);
@@ -75,7 +76,6 @@ impl<W: World> RawEvent<'_, W> {
                     return if state != before { Ok(()) } else { Err(Stop::Over) };
                 }
             }
-            has_slept = true;
         }
     }
 }

@@ -72,7 +72,7 @@ impl<W: World> RawLock<'_, W> {
         }
         // From here on a wake-up may be on its way to us. Killed, we would swallow it.
         let _owed = self.world.owe(self.bell);
-        let mut has_slept = false;
+        let mut has_touched = false;
         loop {
             let holder = self.word.load(Acquire);
             let life = if holder == 0 { Life::Dead } else { self.world.life(holder) };
@@ -80,12 +80,12 @@ impl<W: World> RawLock<'_, W> {
                 Life::Watched(word, value) => Attention::Watch(word, value),
                 Life::Unwatched => Attention::Often,
                 Life::Dead => {
-                    if has_slept {
+                    if has_touched {
                         // One who has slept does not know whether others still do: the release after ours has to ring.
-                        self.bell.store(WAITERS, Relaxed);
+                        self.bell.swap(WAITERS, AcqRel);
                     }
                     if self.word.compare_exchange(holder, me, AcqRel, Relaxed).is_ok() {
-                        if has_slept {
+                        if has_touched {
                             self.find_guard();
                         }
                         return Ok(if holder == 0 { Taken::Free } else { Taken::FromDead });
@@ -93,13 +93,16 @@ impl<W: World> RawLock<'_, W> {
                     continue;
                 }
             };
-            self.bell.store(WAITERS, Relaxed);
+            has_touched = true;
+            self.bell.swap(WAITERS, AcqRel);
             // A read-modify-write, so that the release comes either before it, and is seen here, or after it, and sees
             // the bell.
             if self.word.fetch_or(0, AcqRel) != holder {
                 continue;
             }
-            match self.world.sleep(&[(self.bell, WAITERS)], &attention, patience) {
+            // The word as well: had the lock changed hands by now, we would watch the wrong one.
+            let words = [(self.bell, WAITERS), (self.word, holder)];
+            match self.world.sleep(&words, &attention, patience) {
                 Sleep::Woken => {}
                 Sleep::Look if patience.is_endless() && self.world.is_abandoned() => {
                     return Err(Stop::Abandoned);
@@ -112,7 +115,6 @@ impl<W: World> RawLock<'_, W> {
                     return taken.ok_or(Stop::Over);
                 }
             }
-            has_slept = true;
         }
     }
 

@@ -10,3 +10,6 @@ pub(crate) mod semaphore;
 pub(crate) mod event;
 pub(crate) mod condition;
 pub(crate) mod barrier;
+
+#[cfg(test)]
+mod model;

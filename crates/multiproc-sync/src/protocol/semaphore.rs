@@ -35,20 +35,22 @@ impl<W: World> RawSemaphore<'_, W> {
     pub(crate) fn take(&self, patience: &mut Patience) -> Result<(), Stop> {
         // From here on a wake-up may be on its way to us. Killed, we would swallow it.
         let _owed = self.world.owe(self.bell);
-        let mut has_slept = false;
+        let mut has_touched = false;
         loop {
-            if has_slept {
+            if has_touched {
                 // One who has slept does not know whether others still do: the next permit has to ring.
-                self.bell.store(WAITERS, Relaxed);
+                self.bell.swap(WAITERS, AcqRel);
             }
             if self.try_take() {
-                if has_slept && 0 < self.permits.load(Relaxed) {
-                    // Two permits in a row may have woken us alone.
+                if has_touched && 0 < self.permits.load(Relaxed) {
+                    // Two permits in a row may have woken us alone; or somebody looked before they were given, and is
+                    // about to fall asleep on a bell that says again what it did then.
                     ring_one(self.world, self.bell);
                 }
                 return Ok(());
             }
-            self.bell.store(WAITERS, Relaxed);
+            has_touched = true;
+            self.bell.swap(WAITERS, AcqRel);
             // A read-modify-write: a permit given either comes before it, and is seen here, or after it, and rings.
             if self.permits.fetch_or(0, AcqRel) != 0 {
                 continue;
@@ -61,7 +63,6 @@ impl<W: World> RawSemaphore<'_, W> {
                 Sleep::Look => {}
                 Sleep::Over => return if self.try_take() { Ok(()) } else { Err(Stop::Over) },
             }
-            has_slept = true;
         }
     }
 

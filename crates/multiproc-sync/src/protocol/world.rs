@@ -8,6 +8,14 @@ use super::patience::Patience;
 /// kernel wakes for a bell that is pending whatever it holds.
 pub(crate) const WAITERS: u32 = 1 << 31;
 
+/// What a bell holds where one sleeps for the end of an epoch, by the number of that.
+///
+/// Two epochs that follow each other have two values, so that who looked in one and is about to fall asleep does not do so
+/// on the word of who sleeps in the next.
+pub(crate) fn waiters_of(epoch: u64) -> u32 {
+    if epoch.is_multiple_of(2) { WAITERS } else { WAITERS >> 1 }
+}
+
 /// An atomic number.
 pub(crate) trait Atomic<T> {
     fn load(&self, ordering: Ordering) -> T;
@@ -49,6 +57,9 @@ macro_rules! atomic {
         }
     };
 }
+#[cfg(test)]
+pub(crate) use atomic;
+
 atomic!(AtomicU32, u32);
 atomic!(AtomicU64, u64);
 
@@ -130,7 +141,7 @@ fn ring_one_slowly<W: World>(world: &W, bell: &W::Word) {
 }
 
 /// What a bell holds while all its sleepers are being woken; left there by one who was killed at it.
-const RINGING: u32 = 1 << 30;
+const RINGING: u32 = WAITERS | WAITERS >> 1;
 
 /// Wakes all that sleep on `bell`, if it says that there are any.
 #[inline]
@@ -144,10 +155,8 @@ pub(crate) fn ring_all<W: World>(world: &W, bell: &W::Word) {
     }
 }
 
-/// What one does who has slept for something that wakes all, and was woken for it: while the bell rings, whoever rings it
-/// may be dead.
+/// What one does who has said on the bell that it would sleep, and then does not any more. Whoever rang it may be dead; and
+/// others may have looked at the state before it changed, and be about to fall asleep on a bell that says what it did then.
 pub(crate) fn pass_on<W: World>(world: &W, bell: &W::Word) {
-    if bell.load(Ordering::Relaxed) != 0 {
-        world.wake_all(bell);
-    }
+    ring_all(world, bell);
 }

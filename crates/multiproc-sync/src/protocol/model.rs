@@ -1,0 +1,316 @@
+//! The protocols in a model checker, which tries every order of their steps: the shipped code, over the checker's atomics.
+//!
+//! Sleeping is a futex's, and nobody looks around by himself, so that a wake-up that gets lost is a deadlock, which the
+//! checker reports.
+
+use std::collections::VecDeque;
+
+use loom::sync::{
+    Arc, Condvar, Mutex,
+    atomic::{AtomicU32, AtomicU64, Ordering},
+};
+
+use super::{
+    barrier::{FIRST, RawBarrier},
+    condition::{Ended, RawCondition},
+    event::RawEvent,
+    lock::RawLock,
+    patience::Patience,
+    semaphore::RawSemaphore,
+    world::{Atomic, Attention, Life, Sleep, World, atomic},
+};
+
+atomic!(AtomicU32, u32);
+atomic!(AtomicU64, u64);
+
+/// One who sleeps, until it is woken.
+#[derive(Default)]
+struct Sleeper {
+    woken: Mutex<bool>,
+    bell: Condvar,
+}
+
+/// Who sleeps on which word, by its address, the first first.
+struct Model(Mutex<VecDeque<(usize, Arc<Sleeper>)>>);
+
+fn address(word: &AtomicU32) -> usize {
+    std::ptr::from_ref(word).addr()
+}
+
+impl Model {
+    fn new() -> Self {
+        Self(Mutex::new(VecDeque::new()))
+    }
+
+    fn wake(&self, word: &AtomicU32, most: usize) {
+        let mut sleepers = self.0.lock().unwrap();
+        for _ in 0..most {
+            let found = sleepers.iter().position(|(at, _)| *at == address(word));
+            let Some((_, sleeper)) = found.and_then(|found| sleepers.remove(found)) else { break };
+            sleepers.retain(|(_, other)| !Arc::ptr_eq(other, &sleeper));
+            *sleeper.woken.lock().unwrap() = true;
+            sleeper.bell.notify_one();
+        }
+    }
+}
+
+impl World for Model {
+    type Word = AtomicU32;
+    type Wide = AtomicU64;
+    type Owed<'a> = ();
+
+    fn owe<'a>(&'a self, _: &'a AtomicU32) {}
+
+    fn wake_one(&self, word: &AtomicU32) {
+        self.wake(word, 1);
+    }
+
+    fn wake_all(&self, word: &AtomicU32) {
+        self.wake(word, usize::MAX);
+    }
+
+    fn sleep(
+        &self,
+        words: &[(&AtomicU32, u32)],
+        _: &Attention<'_, AtomicU32>,
+        _: &mut Patience,
+    ) -> Sleep {
+        let sleeper = Arc::new(Sleeper::default());
+        {
+            // As the kernel does: the look and the falling asleep are one step.
+            let mut sleepers = self.0.lock().unwrap();
+            if words.iter().any(|(word, expected)| word.load(Ordering::SeqCst) != *expected) {
+                return Sleep::Woken;
+            }
+            sleepers.extend(words.iter().map(|(word, _)| (address(word), Arc::clone(&sleeper))));
+        }
+        let mut woken = sleeper.woken.lock().unwrap();
+        while !*woken {
+            woken = sleeper.bell.wait(woken).unwrap();
+        }
+        Sleep::Woken
+    }
+
+    fn life(&self, _: u32) -> Life<AtomicU32> {
+        Life::Unwatched
+    }
+
+    fn is_abandoned(&self) -> bool {
+        false
+    }
+
+    fn relax(&self) -> bool {
+        false
+    }
+}
+
+/// The words of any object.
+struct Words {
+    world: Model,
+    words: [AtomicU32; 4],
+    slots: [AtomicU32; 2],
+    state: AtomicU64,
+    parties: [AtomicU64; 2],
+    /// What a lock guards: two inside at once would be a race, which the checker reports.
+    guarded: loom::cell::UnsafeCell<u32>,
+}
+
+// SAFETY: What is guarded is touched under a lock only; that this holds is what is checked.
+#[expect(unsafe_code, reason = "shows the checker unsynchronized memory")]
+unsafe impl Sync for Words {}
+
+impl Words {
+    fn new(first: u32) -> Self {
+        Self {
+            world: Model::new(),
+            words: [first, 0, 0, 0].map(AtomicU32::new),
+            slots: [0, 0].map(AtomicU32::new),
+            state: AtomicU64::new(FIRST),
+            parties: [0, 0].map(AtomicU64::new),
+            guarded: loom::cell::UnsafeCell::new(0),
+        }
+    }
+
+    fn lock(&self) -> RawLock<'_, Model> {
+        RawLock { world: &self.world, word: &self.words[0], bell: &self.words[1] }
+    }
+
+    fn semaphore(&self) -> RawSemaphore<'_, Model> {
+        RawSemaphore { world: &self.world, permits: &self.words[0], bell: &self.words[1] }
+    }
+
+    fn event(&self) -> RawEvent<'_, Model> {
+        RawEvent { world: &self.world, state: &self.words[0], bell: &self.words[1] }
+    }
+
+    fn barrier<'a>(&'a self) -> RawBarrier<'a, Model, impl Fn(u32) -> &'a AtomicU64> {
+        RawBarrier {
+            world: &self.world,
+            state: &self.state,
+            bell: &self.words[0],
+            slot: |index| &self.parties[index as usize],
+            parties: 2,
+        }
+    }
+
+    /// Beside a lock.
+    fn condition<'a>(&'a self) -> RawCondition<'a, Model, impl Fn(u32) -> &'a AtomicU32> {
+        RawCondition {
+            world: &self.world,
+            bell: &self.words[0],
+            front: &self.words[2],
+            back: &self.words[3],
+            slot: |index| &self.slots[index as usize % 2],
+            capacity: 2,
+        }
+    }
+
+    fn take(&self, me: u32) {
+        if !self.lock().take_free(me) {
+            self.lock().take(me, &mut Patience::endless()).unwrap();
+        }
+    }
+
+    fn change(&self) -> u32 {
+        #[expect(unsafe_code, reason = "shows the checker unsynchronized memory")]
+        // SAFETY: Under the lock; the checker reports it if another thread is here.
+        self.guarded.with_mut(|value| unsafe {
+            *value += 1;
+            *value
+        })
+    }
+}
+
+/// Runs every order of steps with at most two switches where none was needed, or `LOOM_MAX_PREEMPTIONS`.
+fn check(model: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound.get_or_insert(2);
+    builder.check(model);
+}
+
+#[test]
+fn one_alone_is_inside_and_nobody_sleeps_for_a_free_lock() {
+    check(|| {
+        let words = Arc::new(Words::new(0));
+        let user = |me| {
+            let words = Arc::clone(&words);
+            move || {
+                words.take(me);
+                words.change();
+                assert!(words.lock().release());
+            }
+        };
+        let others = [loom::thread::spawn(user(2)), loom::thread::spawn(user(3))];
+        user(1)();
+        for other in others {
+            other.join().unwrap();
+        }
+        assert_eq!(words.change(), 4);
+    });
+}
+
+#[test]
+fn permits_reach_all_who_sleep_for_them() {
+    check(|| {
+        let words = Arc::new(Words::new(0));
+        let taker = || {
+            let words = Arc::clone(&words);
+            loom::thread::spawn(move || {
+                if !words.semaphore().try_take() {
+                    words.semaphore().take(&mut Patience::endless()).unwrap();
+                }
+            })
+        };
+        let takers = [taker(), taker()];
+        assert!(words.semaphore().give(9) && words.semaphore().give(9));
+        for taker in takers {
+            taker.join().unwrap();
+        }
+        assert_eq!(words.semaphore().value(), 0);
+    });
+}
+
+#[test]
+fn set_event_is_slept_for_by_nobody() {
+    check(|| {
+        let words = Arc::new(Words::new(0));
+        let waiter = || {
+            let words = Arc::clone(&words);
+            loom::thread::spawn(move || words.event().wait(&mut Patience::endless()).unwrap())
+        };
+        let waiters = [waiter(), waiter()];
+        words.event().set();
+        for waiter in waiters {
+            waiter.join().unwrap();
+        }
+        words.event().clear();
+        assert!(!words.event().is_set());
+    });
+}
+
+#[test]
+fn both_parties_pass_twice() {
+    check(|| {
+        let words = Arc::new(Words::new(0));
+        let party = |me| {
+            let words = Arc::clone(&words);
+            move || {
+                let pass = || words.barrier().wait(me, &mut Patience::endless(), || ()).unwrap();
+                [pass(), pass()]
+            }
+        };
+        let other = loom::thread::spawn(party(2));
+        let mine = party(1)();
+        let theirs = other.join().unwrap();
+        assert!(mine.iter().zip(theirs).all(|(mine, theirs)| mine + theirs == 1));
+        assert!(!words.barrier().is_broken() && words.barrier().waiting() == 0);
+    });
+}
+
+#[test]
+fn aborted_barrier_frees_who_waits() {
+    check(|| {
+        let words = Arc::new(Words::new(0));
+        let waiter = {
+            let words = Arc::clone(&words);
+            loom::thread::spawn(move || {
+                words.barrier().wait(1, &mut Patience::endless(), || ()).unwrap_err();
+            })
+        };
+        words.barrier().abort();
+        waiter.join().unwrap();
+        words.barrier().reset();
+        assert!(!words.barrier().is_broken());
+    });
+}
+
+#[test]
+fn notified_waiter_goes_on_with_the_lock() {
+    check(|| {
+        // The words of a lock, and those of a condition.
+        let words = Arc::new((Words::new(0), Words::new(0)));
+        let waiter = {
+            let words = Arc::clone(&words);
+            loom::thread::spawn(move || {
+                let (lock, condition) = (&words.0, words.1.condition());
+                lock.take(1);
+                if lock.change() == 1 {
+                    let slot = condition.enter(1).expect("there is room");
+                    lock.lock().release();
+                    let ended = condition.wait(slot, &mut Patience::endless());
+                    assert_eq!(ended, Ended::Notified);
+                    lock.take(1);
+                    condition.leave(slot);
+                }
+                lock.lock().release();
+            })
+        };
+        let (lock, condition) = (&words.0, words.1.condition());
+        lock.take(2);
+        lock.change();
+        condition.notify(1);
+        lock.lock().release();
+        waiter.join().unwrap();
+        assert_eq!(condition.waiting(), 0);
+    });
+}
