@@ -1,7 +1,7 @@
 """The rows in Python: what ours is compared with.
 
 Kept running as a server, so that its rounds stand between ours. One line on stdin is one order,
-`METHOD COUNT`, `idle METHOD` or `array COUNT`; one line on stdout answers it with figures. The
+`METHOD COUNT`, `idle METHOD`, `pairs LOCK` or `array COUNT`; one line on stdout answers it with figures. The
 only argument is how many MiB this process touches before it serves.
 """
 
@@ -77,6 +77,16 @@ def per_item(count, work):
     return min(times) * 1e9 / count
 
 
+def pairs(kind):
+    lock = getattr(multiprocessing, kind)()
+    count = 200_000
+    started = time.perf_counter()
+    for _ in range(count):
+        lock.acquire()
+        lock.release()
+    return [(time.perf_counter() - started) / count * 1e9]
+
+
 def main():
     touched = bytearray(int(sys.argv[1]) << 20)
     touched[::4096] = b"\1" * len(touched[::4096])
@@ -88,6 +98,8 @@ def main():
             figures = idle_memory(second)
         elif first == "array":
             figures = array(int(second))
+        elif first == "pairs":
+            figures = pairs(second)
         else:
             figures = start_and_join(first, int(second))
         print(*figures, flush=True)

@@ -3,6 +3,7 @@
 mod array;
 mod idle;
 mod start;
+mod sync;
 
 use std::{
     io::{self, Write as _},
@@ -34,7 +35,7 @@ pub(crate) struct Plan {
     pub(crate) family: &'static str,
     /// What the measuring process has touched beforehand.
     pub(crate) touched_mib: usize,
-    /// What CPython is asked for: see `python/start.py`.
+    /// What CPython is asked for: see `python/start.py`; empty where it is not asked.
     pub(crate) python: &'static str,
     work: Work,
 }
@@ -47,10 +48,12 @@ enum Work {
     Idle(Method),
     /// Go through an array of that many items.
     Arrays(usize),
+    /// Lock, wait and wake.
+    Sync(sync::What),
 }
 
 /// Every case, in the order of the table.
-pub(crate) const PLANS: [Plan; 9] = [
+pub(crate) const PLANS: &[Plan] = &[
     Plan {
         name: "start.fork",
         rows: &["start.fork"],
@@ -116,6 +119,78 @@ pub(crate) const PLANS: [Plan; 9] = [
         work: Work::Idle(Method::Fork),
     },
     Plan {
+        name: "lock.uncontended",
+        rows: &["lock.uncontended"],
+        family: "lock.uncontended",
+        touched_mib: 0,
+        python: "pairs Lock",
+        work: Work::Sync(sync::What::Lock),
+    },
+    Plan {
+        name: "rlock.uncontended",
+        rows: &["rlock.uncontended"],
+        family: "rlock.uncontended",
+        touched_mib: 0,
+        python: "pairs RLock",
+        work: Work::Sync(sync::What::RLock),
+    },
+    Plan {
+        name: "mutex.uncontended",
+        rows: &["mutex.uncontended"],
+        family: "mutex.uncontended",
+        touched_mib: 0,
+        python: "",
+        work: Work::Sync(sync::What::Mutex),
+    },
+    Plan {
+        name: "lock.counter2",
+        rows: &["lock.counter2"],
+        family: "lock.counter2",
+        touched_mib: 0,
+        python: "",
+        work: Work::Sync(sync::What::Counter),
+    },
+    Plan {
+        name: "event.roundtrip.onecore",
+        rows: &["event.roundtrip.onecore"],
+        family: "event.roundtrip.onecore",
+        touched_mib: 0,
+        python: "",
+        work: Work::Sync(sync::What::Event { cross: false }),
+    },
+    Plan {
+        name: "event.roundtrip.cross",
+        rows: &["event.roundtrip.cross"],
+        family: "event.roundtrip.cross",
+        touched_mib: 0,
+        python: "",
+        work: Work::Sync(sync::What::Event { cross: true }),
+    },
+    Plan {
+        name: "condition.roundtrip.onecore",
+        rows: &["condition.roundtrip.onecore"],
+        family: "condition.roundtrip.onecore",
+        touched_mib: 0,
+        python: "",
+        work: Work::Sync(sync::What::Condition { cross: false }),
+    },
+    Plan {
+        name: "condition.roundtrip.cross",
+        rows: &["condition.roundtrip.cross"],
+        family: "condition.roundtrip.cross",
+        touched_mib: 0,
+        python: "",
+        work: Work::Sync(sync::What::Condition { cross: true }),
+    },
+    Plan {
+        name: "lock.death",
+        rows: &["lock.death"],
+        family: "lock.death",
+        touched_mib: 0,
+        python: "",
+        work: Work::Sync(sync::What::Death),
+    },
+    Plan {
         name: "array",
         rows: &["array.sum", "array.copy"],
         family: "array",
@@ -133,6 +208,7 @@ pub(crate) fn serve(name: &str) -> Result<()> {
         Work::Start(method, count) => Box::new(start::Start::new(method, count)?),
         Work::Idle(method) => Box::new(idle::Idle::new(method)),
         Work::Arrays(len) => Box::new(array::Arrays::new(len)?),
+        Work::Sync(what) => Box::new(sync::Sync(what)),
     };
     memory::touch(plan.touched_mib)?;
 

@@ -1,6 +1,6 @@
 //! The machine that figures are taken on.
 
-use std::fs;
+use std::{fs, sync::OnceLock};
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
@@ -20,6 +20,25 @@ pub(crate) fn pin() -> Result<Vec<usize>> {
     }
     sched_setaffinity(None, &set)?;
     Ok(cores)
+}
+
+/// Pins this process to the first or the second of the cores that the bench runs on.
+pub(crate) fn pin_to(number: usize) -> Result<()> {
+    // Before the first pinning: afterwards the others are not allowed any more.
+    static ALLOWED: OnceLock<Vec<usize>> = OnceLock::new();
+    let affinity = sched_getaffinity(None)?;
+    let allowed = ALLOWED
+        .get_or_init(|| (0..CpuSet::MAX_CPU).filter(|core| affinity.is_set(*core)).collect());
+    let mut set = CpuSet::new();
+    set.set(*allowed.get(number).ok_or("the bench wants two cores")?);
+    sched_setaffinity(None, &set)?;
+    Ok(())
+}
+
+/// Microseconds on the clock that all processes share.
+pub(crate) fn now_us() -> f64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec as f64 * 1e6 + now.tv_nsec as f64 / 1e3
 }
 
 /// Returns the load averages of the last 1, 5 and 15 minutes.

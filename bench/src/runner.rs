@@ -78,9 +78,10 @@ fn measure(
 
 impl Run {
     fn start(plan: &'static Plan, folder: &Path) -> Result<Self> {
-        let python = Peer::python(plan);
+        let python = if plan.python.is_empty() { None } else { Peer::python(plan) };
         match &python {
             Some(python) => println!("{}: beside {}", plan.name, python.name()),
+            None if plan.python.is_empty() => println!("{}: Python is not asked", plan.name),
             None => println!("{}: no python3 found, so nothing to compare with", plan.name),
         }
         let rounds = Rounds { plan, ours: Vec::new(), limit: Vec::new(), cpython: Vec::new() };

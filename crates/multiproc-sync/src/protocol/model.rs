@@ -172,9 +172,10 @@ impl Words {
     }
 
     fn change(&self) -> u32 {
-        #[expect(unsafe_code, reason = "shows the checker unsynchronized memory")]
-        // SAFETY: Under the lock; the checker reports it if another thread is here.
-        self.guarded.with_mut(|value| unsafe {
+        self.guarded.with_mut(|value| {
+            #[expect(unsafe_code, reason = "shows the checker unsynchronized memory")]
+            // SAFETY: Under the lock; the checker reports it if another thread is here.
+            let value = unsafe { &mut *value };
             *value += 1;
             *value
         })
