@@ -192,7 +192,7 @@ fn more_than_two_gib_go_both_ways() {
 // parity: listener.abstract-socket, auth.no-key-no-auth
 #[test]
 fn abstract_names_and_no_key() {
-    for (number, python) in pythons().into_iter().enumerate() {
+    for (number, python) in pythons().iter().enumerate() {
         // A name each: the child of another test holds copies of our descriptors until it has executed its program.
         let name = format!("mpcn-interop-{}-{number}", std::process::id());
         let listener = Listener::builder().address(Address::Abstract(name.into())).bind().unwrap();
