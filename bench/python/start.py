@@ -1,13 +1,7 @@
-"""The rows of area start in Python: what ours is compared with.
-
-Kept running as a server, so that its rounds stand between ours. One line on stdin is one order,
-`METHOD COUNT` or `idle METHOD`; one line on stdout answers it with figures. The only argument is
-how many MiB this process touches before it serves.
-"""
+"""The rows of area start in Python: what ours is compared with."""
 
 import multiprocessing
 import statistics
-import sys
 import time
 
 
@@ -51,18 +45,3 @@ def idle_memory(method):
     child.kill()
     child.join()
     return [kilobytes["Rss:"] * 1024 / 1e6, kilobytes["Pss:"] * 1024 / 1e6]
-
-
-def main():
-    touched = bytearray(int(sys.argv[1]) << 20)
-    touched[::4096] = b"\1" * len(touched[::4096])
-    version = ".".join(map(str, sys.version_info[:3]))
-    print("CPython", version, flush=True)
-    for order in sys.stdin:
-        first, second = order.split()
-        figures = idle_memory(second) if first == "idle" else start_and_join(first, int(second))
-        print(*figures, flush=True)
-
-
-if __name__ == "__main__":
-    main()

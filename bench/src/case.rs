@@ -1,5 +1,6 @@
 //! A case: the work that one or more rows are measured by, in a process of its own.
 
+mod connection;
 mod idle;
 mod start;
 
@@ -8,7 +9,7 @@ use std::{
     time::Instant,
 };
 
-use crate::{Result, memory, ours::Method};
+use crate::{Result, machine::Seats, memory, ours::Method};
 
 /// One round's figures, one for each row of the case.
 pub(crate) type Figures = Vec<f64>;
@@ -33,7 +34,9 @@ pub(crate) struct Plan {
     pub(crate) family: &'static str,
     /// What the measuring process has touched beforehand.
     pub(crate) touched_mib: usize,
-    /// What CPython is asked for: see `python/start.py`.
+    /// Which core each process of the case has to itself, or shares.
+    pub(crate) seats: Seats,
+    /// What CPython is asked for: see `python/serve.py`.
     pub(crate) python: &'static str,
     work: Work,
 }
@@ -44,16 +47,21 @@ enum Work {
     Start(Method, u32),
     /// Weigh an idle child.
     Idle(Method),
+    /// Send a number to a child and back, so many times a round.
+    Echo(u32),
+    /// Send a child messages of that many bytes, so many a round.
+    Flow(usize, u32),
 }
 
 /// Every case, in the order of the table.
-pub(crate) const PLANS: [Plan; 8] = [
+pub(crate) const PLANS: [Plan; 13] = [
     Plan {
         name: "start.fork",
         rows: &["start.fork"],
         family: "fork",
         touched_mib: 1,
-        python: "fork 20",
+        seats: Seats::Any,
+        python: "start fork 20",
         work: Work::Start(Method::Fork, 200),
     },
     Plan {
@@ -61,7 +69,8 @@ pub(crate) const PLANS: [Plan; 8] = [
         rows: &["start.spawn"],
         family: "spawn",
         touched_mib: 1,
-        python: "spawn 3",
+        seats: Seats::Any,
+        python: "start spawn 3",
         work: Work::Start(Method::Spawn, 80),
     },
     Plan {
@@ -69,7 +78,8 @@ pub(crate) const PLANS: [Plan; 8] = [
         rows: &["start.forkserver"],
         family: "forkserver",
         touched_mib: 1,
-        python: "forkserver 10",
+        seats: Seats::Any,
+        python: "start forkserver 10",
         work: Work::Start(Method::Forkserver, 200),
     },
     Plan {
@@ -77,7 +87,8 @@ pub(crate) const PLANS: [Plan; 8] = [
         rows: &["start.fork.512m"],
         family: "fork",
         touched_mib: 512,
-        python: "fork 5",
+        seats: Seats::Any,
+        python: "start fork 5",
         work: Work::Start(Method::Fork, 10),
     },
     Plan {
@@ -85,7 +96,8 @@ pub(crate) const PLANS: [Plan; 8] = [
         rows: &["start.spawn.512m"],
         family: "spawn",
         touched_mib: 512,
-        python: "spawn 3",
+        seats: Seats::Any,
+        python: "start spawn 3",
         work: Work::Start(Method::Spawn, 80),
     },
     Plan {
@@ -93,7 +105,8 @@ pub(crate) const PLANS: [Plan; 8] = [
         rows: &["start.forkserver.512m"],
         family: "forkserver",
         touched_mib: 512,
-        python: "forkserver 10",
+        seats: Seats::Any,
+        python: "start forkserver 10",
         work: Work::Start(Method::Forkserver, 200),
     },
     Plan {
@@ -101,6 +114,7 @@ pub(crate) const PLANS: [Plan; 8] = [
         rows: &["idle.spawn.rss", "idle.spawn.pss"],
         family: "idle.spawn",
         touched_mib: 0,
+        seats: Seats::Any,
         python: "idle spawn",
         work: Work::Idle(Method::Spawn),
     },
@@ -109,8 +123,54 @@ pub(crate) const PLANS: [Plan; 8] = [
         rows: &["idle.fork.rss", "idle.fork.pss"],
         family: "idle.fork",
         touched_mib: 0,
+        seats: Seats::Any,
         python: "idle fork",
         work: Work::Idle(Method::Fork),
+    },
+    Plan {
+        name: "connection.roundtrip.onecore",
+        rows: &["connection.roundtrip.onecore"],
+        family: "connection.roundtrip.onecore",
+        touched_mib: 0,
+        seats: Seats::One,
+        python: "echo one 5000",
+        work: Work::Echo(20_000),
+    },
+    Plan {
+        name: "connection.roundtrip.cross",
+        rows: &["connection.roundtrip.cross"],
+        family: "connection.roundtrip.cross",
+        touched_mib: 0,
+        seats: Seats::Two,
+        python: "echo two 5000",
+        work: Work::Echo(10_000),
+    },
+    Plan {
+        name: "connection.64b",
+        rows: &["connection.64b"],
+        family: "connection.64b",
+        touched_mib: 0,
+        seats: Seats::Two,
+        python: "flow 64 100000",
+        work: Work::Flow(64, 300_000),
+    },
+    Plan {
+        name: "connection.4k",
+        rows: &["connection.4k"],
+        family: "connection.4k",
+        touched_mib: 0,
+        seats: Seats::Two,
+        python: "flow 4096 60000",
+        work: Work::Flow(4 << 10, 150_000),
+    },
+    Plan {
+        name: "connection.1m",
+        rows: &["connection.1m"],
+        family: "connection.1m",
+        touched_mib: 0,
+        seats: Seats::Two,
+        python: "flow 1048576 300",
+        work: Work::Flow(1 << 20, 2_000),
     },
 ];
 
@@ -121,6 +181,8 @@ pub(crate) fn serve(name: &str) -> Result<()> {
     let mut case: Box<dyn Case> = match plan.work {
         Work::Start(method, count) => Box::new(start::Start::new(method, count)?),
         Work::Idle(method) => Box::new(idle::Idle::new(method)),
+        Work::Echo(count) => Box::new(connection::Echo::new(plan.seats, count)?),
+        Work::Flow(length, count) => Box::new(connection::Flow::new(plan.seats, length, count)?),
     };
     memory::touch(plan.touched_mib)?;
 
