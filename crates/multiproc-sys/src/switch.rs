@@ -31,9 +31,11 @@ pub enum Feature {
     /// Locks of open file descriptions, and opening a file anew by way of `/proc`. Without: a block of shared memory that
     /// ever left its maker is not used again while that process lives.
     OfdLocks,
+    /// Leases and seals that tell whether a payload file can be filled again. Without: a new file for each payload.
+    Lease,
 }
 
-const NAMES: [(Feature, &str); 8] = [
+const NAMES: [(Feature, &str); 9] = [
     (Feature::Pidfd, "pidfd"),
     (Feature::PidfdInfo, "pidfd_info"),
     (Feature::CloseRange, "close_range"),
@@ -42,6 +44,7 @@ const NAMES: [(Feature, &str); 8] = [
     (Feature::Execveat, "execveat"),
     (Feature::Tmpfile, "tmpfile"),
     (Feature::OfdLocks, "ofd_locks"),
+    (Feature::Lease, "lease"),
 ];
 
 /// Returns true if `feature` is to be treated as missing in this process.
