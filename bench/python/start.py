@@ -1,13 +1,7 @@
-"""The rows in Python: what ours is compared with.
-
-Kept running as a server, so that its rounds stand between ours. One line on stdin is one order,
-`METHOD COUNT`, `idle METHOD`, `pairs LOCK` or `array COUNT`; one line on stdout answers it with figures. The
-only argument is how many MiB this process touches before it serves.
-"""
+"""The rows of area start in Python: what ours is compared with."""
 
 import multiprocessing
 import statistics
-import sys
 import time
 
 
@@ -51,59 +45,3 @@ def idle_memory(method):
     child.kill()
     child.join()
     return [kilobytes["Rss:"] * 1024 / 1e6, kilobytes["Pss:"] * 1024 / 1e6]
-
-
-def array(count):
-    shared = multiprocessing.Array("q", range(count))
-    buffer = [0] * count
-    with shared:
-        data = shared.get_obj()
-        summed = per_item(count, lambda: sum(data))
-    raw = multiprocessing.RawArray("q", range(count))
-
-    def copy():
-        buffer[:] = raw[:]
-
-    return [summed, per_item(count, copy)]
-
-
-def per_item(count, work):
-    """What the fastest of several runs takes, in nanoseconds for each item."""
-    times = []
-    for _ in range(5):
-        started = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - started)
-    return min(times) * 1e9 / count
-
-
-def pairs(kind):
-    lock = getattr(multiprocessing, kind)()
-    count = 200_000
-    started = time.perf_counter()
-    for _ in range(count):
-        lock.acquire()
-        lock.release()
-    return [(time.perf_counter() - started) / count * 1e9]
-
-
-def main():
-    touched = bytearray(int(sys.argv[1]) << 20)
-    touched[::4096] = b"\1" * len(touched[::4096])
-    version = ".".join(map(str, sys.version_info[:3]))
-    print("CPython", version, flush=True)
-    for order in sys.stdin:
-        first, second = order.split()
-        if first == "idle":
-            figures = idle_memory(second)
-        elif first == "array":
-            figures = array(int(second))
-        elif first == "pairs":
-            figures = pairs(second)
-        else:
-            figures = start_and_join(first, int(second))
-        print(*figures, flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,7 @@
 //! A case: the work that one or more rows are measured by, in a process of its own.
 
 mod array;
+mod connection;
 mod idle;
 mod start;
 mod sync;
@@ -10,7 +11,7 @@ use std::{
     time::Instant,
 };
 
-use crate::{Result, memory, ours::Method};
+use crate::{Result, machine::Seats, memory, ours::Method};
 
 /// One round's figures, one for each row of the case.
 pub(crate) type Figures = Vec<f64>;
@@ -35,7 +36,9 @@ pub(crate) struct Plan {
     pub(crate) family: &'static str,
     /// What the measuring process has touched beforehand.
     pub(crate) touched_mib: usize,
-    /// What CPython is asked for: see `python/start.py`; empty where it is not asked.
+    /// Which core each process of the case has to itself, or shares.
+    pub(crate) seats: Seats,
+    /// What CPython is asked for: see `python/serve.py`; empty where it is not asked.
     pub(crate) python: &'static str,
     work: Work,
 }
@@ -50,6 +53,10 @@ enum Work {
     Arrays(usize),
     /// Lock, wait and wake.
     Sync(sync::What),
+    /// Send a number to a child and back, so many times a round.
+    Echo(u32),
+    /// Send a child messages of that many bytes, so many a round.
+    Flow(usize, u32),
 }
 
 /// Every case, in the order of the table.
@@ -59,7 +66,8 @@ pub(crate) const PLANS: &[Plan] = &[
         rows: &["start.fork"],
         family: "fork",
         touched_mib: 1,
-        python: "fork 20",
+        seats: Seats::Any,
+        python: "start fork 20",
         work: Work::Start(Method::Fork, 200),
     },
     Plan {
@@ -67,7 +75,8 @@ pub(crate) const PLANS: &[Plan] = &[
         rows: &["start.spawn"],
         family: "spawn",
         touched_mib: 1,
-        python: "spawn 3",
+        seats: Seats::Any,
+        python: "start spawn 3",
         work: Work::Start(Method::Spawn, 80),
     },
     Plan {
@@ -75,7 +84,8 @@ pub(crate) const PLANS: &[Plan] = &[
         rows: &["start.forkserver"],
         family: "forkserver",
         touched_mib: 1,
-        python: "forkserver 10",
+        seats: Seats::Any,
+        python: "start forkserver 10",
         work: Work::Start(Method::Forkserver, 200),
     },
     Plan {
@@ -83,7 +93,8 @@ pub(crate) const PLANS: &[Plan] = &[
         rows: &["start.fork.512m"],
         family: "fork",
         touched_mib: 512,
-        python: "fork 5",
+        seats: Seats::Any,
+        python: "start fork 5",
         work: Work::Start(Method::Fork, 10),
     },
     Plan {
@@ -91,7 +102,8 @@ pub(crate) const PLANS: &[Plan] = &[
         rows: &["start.spawn.512m"],
         family: "spawn",
         touched_mib: 512,
-        python: "spawn 3",
+        seats: Seats::Any,
+        python: "start spawn 3",
         work: Work::Start(Method::Spawn, 80),
     },
     Plan {
@@ -99,7 +111,8 @@ pub(crate) const PLANS: &[Plan] = &[
         rows: &["start.forkserver.512m"],
         family: "forkserver",
         touched_mib: 512,
-        python: "forkserver 10",
+        seats: Seats::Any,
+        python: "start forkserver 10",
         work: Work::Start(Method::Forkserver, 200),
     },
     Plan {
@@ -107,6 +120,7 @@ pub(crate) const PLANS: &[Plan] = &[
         rows: &["idle.spawn.rss", "idle.spawn.pss"],
         family: "idle.spawn",
         touched_mib: 0,
+        seats: Seats::Any,
         python: "idle spawn",
         work: Work::Idle(Method::Spawn),
     },
@@ -115,14 +129,61 @@ pub(crate) const PLANS: &[Plan] = &[
         rows: &["idle.fork.rss", "idle.fork.pss"],
         family: "idle.fork",
         touched_mib: 0,
+        seats: Seats::Any,
         python: "idle fork",
         work: Work::Idle(Method::Fork),
+    },
+    Plan {
+        name: "connection.roundtrip.onecore",
+        rows: &["connection.roundtrip.onecore"],
+        family: "connection.roundtrip.onecore",
+        touched_mib: 0,
+        seats: Seats::One,
+        python: "echo one 5000",
+        work: Work::Echo(20_000),
+    },
+    Plan {
+        name: "connection.roundtrip.cross",
+        rows: &["connection.roundtrip.cross"],
+        family: "connection.roundtrip.cross",
+        touched_mib: 0,
+        seats: Seats::Two,
+        python: "echo two 5000",
+        work: Work::Echo(10_000),
+    },
+    Plan {
+        name: "connection.64b",
+        rows: &["connection.64b"],
+        family: "connection.64b",
+        touched_mib: 0,
+        seats: Seats::Two,
+        python: "flow 64 100000",
+        work: Work::Flow(64, 300_000),
+    },
+    Plan {
+        name: "connection.4k",
+        rows: &["connection.4k"],
+        family: "connection.4k",
+        touched_mib: 0,
+        seats: Seats::Two,
+        python: "flow 4096 60000",
+        work: Work::Flow(4 << 10, 150_000),
+    },
+    Plan {
+        name: "connection.1m",
+        rows: &["connection.1m"],
+        family: "connection.1m",
+        touched_mib: 0,
+        seats: Seats::Two,
+        python: "flow 1048576 300",
+        work: Work::Flow(1 << 20, 2_000),
     },
     Plan {
         name: "lock.uncontended",
         rows: &["lock.uncontended"],
         family: "lock.uncontended",
         touched_mib: 0,
+        seats: Seats::Any,
         python: "pairs Lock",
         work: Work::Sync(sync::What::Lock),
     },
@@ -131,6 +192,7 @@ pub(crate) const PLANS: &[Plan] = &[
         rows: &["rlock.uncontended"],
         family: "rlock.uncontended",
         touched_mib: 0,
+        seats: Seats::Any,
         python: "pairs RLock",
         work: Work::Sync(sync::What::RLock),
     },
@@ -139,6 +201,7 @@ pub(crate) const PLANS: &[Plan] = &[
         rows: &["mutex.uncontended"],
         family: "mutex.uncontended",
         touched_mib: 0,
+        seats: Seats::Any,
         python: "",
         work: Work::Sync(sync::What::Mutex),
     },
@@ -147,6 +210,7 @@ pub(crate) const PLANS: &[Plan] = &[
         rows: &["lock.counter2"],
         family: "lock.counter2",
         touched_mib: 0,
+        seats: Seats::Any,
         python: "",
         work: Work::Sync(sync::What::Counter),
     },
@@ -155,6 +219,7 @@ pub(crate) const PLANS: &[Plan] = &[
         rows: &["event.roundtrip.onecore"],
         family: "event.roundtrip.onecore",
         touched_mib: 0,
+        seats: Seats::Any,
         python: "",
         work: Work::Sync(sync::What::Event { cross: false }),
     },
@@ -163,6 +228,7 @@ pub(crate) const PLANS: &[Plan] = &[
         rows: &["event.roundtrip.cross"],
         family: "event.roundtrip.cross",
         touched_mib: 0,
+        seats: Seats::Any,
         python: "",
         work: Work::Sync(sync::What::Event { cross: true }),
     },
@@ -171,6 +237,7 @@ pub(crate) const PLANS: &[Plan] = &[
         rows: &["condition.roundtrip.onecore"],
         family: "condition.roundtrip.onecore",
         touched_mib: 0,
+        seats: Seats::Any,
         python: "",
         work: Work::Sync(sync::What::Condition { cross: false }),
     },
@@ -179,6 +246,7 @@ pub(crate) const PLANS: &[Plan] = &[
         rows: &["condition.roundtrip.cross"],
         family: "condition.roundtrip.cross",
         touched_mib: 0,
+        seats: Seats::Any,
         python: "",
         work: Work::Sync(sync::What::Condition { cross: true }),
     },
@@ -187,6 +255,7 @@ pub(crate) const PLANS: &[Plan] = &[
         rows: &["lock.death"],
         family: "lock.death",
         touched_mib: 0,
+        seats: Seats::Any,
         python: "",
         work: Work::Sync(sync::What::Death),
     },
@@ -195,6 +264,7 @@ pub(crate) const PLANS: &[Plan] = &[
         rows: &["array.sum", "array.copy"],
         family: "array",
         touched_mib: 0,
+        seats: Seats::Any,
         python: "array 1000000",
         work: Work::Arrays(1_000_000),
     },
@@ -209,6 +279,8 @@ pub(crate) fn serve(name: &str) -> Result<()> {
         Work::Idle(method) => Box::new(idle::Idle::new(method)),
         Work::Arrays(len) => Box::new(array::Arrays::new(len)?),
         Work::Sync(what) => Box::new(sync::Sync(what)),
+        Work::Echo(count) => Box::new(connection::Echo::new(plan.seats, count)?),
+        Work::Flow(length, count) => Box::new(connection::Flow::new(plan.seats, length, count)?),
     };
     memory::touch(plan.touched_mib)?;
 

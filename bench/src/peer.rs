@@ -38,7 +38,7 @@ impl Peer {
 
     /// Starts CPython with as much memory touched, or returns `None` where there is none.
     pub(crate) fn python(plan: &Plan) -> Option<Self> {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/start.py");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/serve.py");
         let mut command = Command::new("python3");
         command.arg(script).arg(plan.touched_mib.to_string());
         let mut peer = Self::start("python3".to_owned(), command).ok()?;

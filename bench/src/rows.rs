@@ -112,6 +112,7 @@ mod tests {
     #[test]
     fn names_select_areas_and_rows() {
         assert_eq!(select(&["start".to_owned()]).unwrap().len(), 10);
+        assert_eq!(select(&["connection".to_owned()]).unwrap().len(), 5);
         assert_eq!(select(&["idle.fork.rss".to_owned()]).unwrap()[0].name, "idle.fork.rss");
         assert!(select(&["nothing".to_owned()]).is_err());
     }

@@ -30,7 +30,8 @@ struct Rounds {
 pub(crate) fn run(names: &[String], check: bool, rounds: usize) -> Result<ExitCode> {
     let rows = rows::select(names)?;
     println!("load average {}", machine::load());
-    println!("all sides pinned to cores {:?}; medians of {rounds} rounds", machine::pin()?);
+    let cores = machine::pin()?;
+    println!("all sides pinned to cores {cores:?}; medians of {rounds} rounds");
 
     let plans = || PLANS.iter().filter(|plan| rows.iter().any(|row| plan.rows.contains(&row.name)));
     let mut families = Vec::new();
@@ -83,6 +84,9 @@ impl Run {
             Some(python) => println!("{}: beside {}", plan.name, python.name()),
             None if plan.python.is_empty() => println!("{}: Python is not asked", plan.name),
             None => println!("{}: no python3 found, so nothing to compare with", plan.name),
+        }
+        if let Some((here, there)) = plan.seats.choose(&machine::cores()?)? {
+            println!("{}: all sides on core {here}, their children on {there}", plan.name);
         }
         let rounds = Rounds { plan, ours: Vec::new(), limit: Vec::new(), cpython: Vec::new() };
         let mut run = Self { case: Peer::case(plan, folder)?, python, rounds };

@@ -10,7 +10,7 @@ use multiproc::{Condition, Context, Event, Lock, Mutex, RLock};
 use super::{Case, Figures, median};
 use crate::{
     Result,
-    machine::{now_us, pin_to},
+    machine::{now_us, pin_to_number},
     raw,
 };
 
@@ -89,7 +89,7 @@ fn counter() -> Result<f64> {
     // A plain value that only the lock guards: the mutex beside it has its own.
     let (sum, go) = (Mutex::new(0u64)?, Event::new()?);
     let other = Context::fork().start(add_when_told, (sum.clone(), go.clone()))?;
-    pin_to(0)?;
+    pin_to_number(0)?;
     std::thread::sleep(Duration::from_millis(5));
     let begin = Instant::now();
     go.set();
@@ -107,14 +107,14 @@ fn add(sum: &Mutex<u64>) -> Result<()> {
 }
 
 fn add_when_told(sum: Mutex<u64>, go: Event) {
-    let _ = pin_to(1);
+    let _ = pin_to_number(1);
     let _ = go.wait();
     let _ = add(&sum);
 }
 
 fn events(cross: bool) -> Result<f64> {
     let (there, back) = (Event::new()?, Event::new()?);
-    pin_to(0)?;
+    pin_to_number(0)?;
     let other = Context::fork().start(answer_events, (there.clone(), back.clone(), cross))?;
     let begin = Instant::now();
     for _ in 0..TRIPS {
@@ -128,7 +128,7 @@ fn events(cross: bool) -> Result<f64> {
 }
 
 fn answer_events(there: Event, back: Event, cross: bool) {
-    let _ = pin_to(usize::from(cross));
+    let _ = pin_to_number(usize::from(cross));
     for _ in 0..TRIPS {
         let _ = there.wait();
         there.clear();
@@ -138,7 +138,7 @@ fn answer_events(there: Event, back: Event, cross: bool) {
 
 fn conditions(cross: bool) -> Result<f64> {
     let (condition, turn) = (Condition::with_lock(Lock::new()?)?, Mutex::new(0u32)?);
-    pin_to(0)?;
+    pin_to_number(0)?;
     let args = (condition.clone(), turn.clone(), cross);
     let other = Context::fork().start(answer_conditions, args)?;
     let begin = Instant::now();
@@ -160,7 +160,7 @@ fn take_turn(condition: &Condition, turn: &Mutex<u32>, side: u32) -> Result<()> 
 }
 
 fn answer_conditions(condition: Condition, turn: Mutex<u32>, cross: bool) {
-    let _ = pin_to(usize::from(cross));
+    let _ = pin_to_number(usize::from(cross));
     for _ in 0..TRIPS {
         let _ = take_turn(&condition, &turn, 1);
     }

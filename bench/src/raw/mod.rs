@@ -7,12 +7,14 @@ mod fork;
 mod idle;
 mod server;
 mod sync;
+mod talk;
 
 pub(crate) use exec::Image;
 pub(crate) use fork::fork_and_wait;
 pub(crate) use idle::{forked_idle_memory, say_ready_and_wait, spawned_idle_memory};
 pub(crate) use server::Server;
 pub(crate) use sync::{compare_exchange_pair, counter, death, robust_pair, round_trip};
+pub(crate) use talk::{Framing, echo, flow};
 
 use std::{
     env, io,

@@ -70,6 +70,7 @@ mod objects;
 mod endpoint;
 mod socket;
 mod packet;
+mod outbox;
 mod stream;
 mod bounds;
 mod patience;

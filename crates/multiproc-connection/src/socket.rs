@@ -82,6 +82,7 @@ impl Socket {
         self.encode(value, |bytes, fds| self.transmit(bytes, fds, Patience::None))
     }
 
+    #[inline]
     pub(crate) fn send_bytes(&self, bytes: &[u8]) -> Result<(), SendError> {
         waited(self.transmit(bytes, &[], Patience::Endless))
     }
@@ -135,6 +136,7 @@ impl Socket {
         self.receive(Bounds::plain(max), patience, into_bytes)
     }
 
+    #[inline]
     pub(crate) fn recv_bytes_into(&self, buffer: &mut [u8]) -> Result<usize, RecvError> {
         received(
             self.receive(self.bounds(), Patience::Endless, |buffers| into_slice(buffers, buffer)),
@@ -166,6 +168,7 @@ impl Socket {
         })
     }
 
+    #[inline]
     fn transmit(
         &self,
         bytes: &[u8],
@@ -178,6 +181,7 @@ impl Socket {
         }
     }
 
+    #[inline]
     pub(crate) fn receive<T>(
         &self,
         bounds: Bounds,
@@ -211,30 +215,25 @@ pub(crate) fn received<T>(result: Result<T, TryRecvError>) -> Result<T, RecvErro
 }
 
 pub(crate) fn into_value<T: DeserializeOwned>(buffers: &mut Buffers) -> Result<T, RecvError> {
-    Ok(decode(&buffers.bytes, std::mem::take(&mut buffers.fds))?)
+    let fds = std::mem::take(&mut buffers.fds);
+    Ok(decode(buffers.message()?, fds)?)
 }
 
-/// Takes the message out; the small ones by copying, so that the buffer stays.
+/// Takes the message out; what is in the buffer is taken as it is if it is long, as on a stream.
 pub(crate) fn into_bytes(buffers: &mut Buffers) -> Result<Vec<u8>, RecvError> {
-    if buffers.bytes.len() <= packet::INLINE {
-        Ok(buffers.bytes.clone())
-    } else {
-        Ok(std::mem::take(&mut buffers.bytes))
+    if buffers.file.is_none() && packet::INLINE < buffers.bytes.len() {
+        return Ok(std::mem::take(&mut buffers.bytes));
     }
+    buffers.take_message()
 }
 
 /// Copies the message to the front of `buffer`, or hands it back where it is too long.
 pub(crate) fn into_slice(buffers: &mut Buffers, buffer: &mut [u8]) -> Result<usize, RecvError> {
-    match buffer.get_mut(..buffers.bytes.len()) {
-        Some(head) => {
-            head.copy_from_slice(&buffers.bytes);
-            Ok(head.len())
-        }
-        None => {
-            let capacity = buffer.len();
-            Err(RecvError::BufferTooShort { message: into_bytes(buffers)?, capacity })
-        }
+    if let Some(length) = buffers.copy_message(buffer)? {
+        return Ok(length);
     }
+    let capacity = buffer.len();
+    Err(RecvError::BufferTooShort { message: into_bytes(buffers)?, capacity })
 }
 
 /// Streams are framed as streams, everything else as packets.

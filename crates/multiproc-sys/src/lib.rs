@@ -8,6 +8,7 @@
 //! | [`packet`] | messages of any length with any number of descriptors, each sent and received whole |
 //! | [`poll`] | waiting for descriptors against a deadline |
 //! | [`memfd`] | bytes in a sealed file without a name |
+//! | [`payload`] | such a file, filled again once nobody else has it open |
 //! | [`ofd`] | locks on byte ranges that the kernel drops with their last descriptor |
 //! | [`pidfd`] | watching, signalling and reaping one exact process |
 //! | [`exec`] | starting a program from a descriptor or a path, with nothing inherited that was not named |
@@ -30,6 +31,7 @@ pub mod primitive;
 pub mod switch;
 pub mod poll;
 pub mod memfd;
+pub mod payload;
 pub mod ofd;
 pub mod packet;
 pub mod pidfd;

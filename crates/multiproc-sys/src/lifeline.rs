@@ -75,7 +75,7 @@ pub fn die_with(
 }
 
 /// The command that chooses the signal, the same number on every architecture of Linux; `libc` lacks it.
-const F_SETSIG: libc::c_int = 10;
+pub(crate) const F_SETSIG: libc::c_int = 10;
 
 fn arm(line: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     if without(Feature::Sigio) {

@@ -1,7 +1,10 @@
 //! Bytes in a sealed file without a name.
 //!
-//! **Invariant:** a file made by [`seal`] can neither shrink nor change once it is shared, so a reader is never killed by
-//! a peer's `ftruncate` and never sees bytes move under it. One made by [`fixed`] can change, and never its length.
+//! **Invariant:** a file made by [`seal`] can neither shrink nor change once it is shared. One made by [`fixed`] can change,
+//! and never its length. Of a payload file that a peer made, a reader knows only that its length stays; it copies the
+//! bytes out, so what a peer changes meanwhile is its own message.
+
+#![expect(unsafe_code, reason = "reads into spare capacity")]
 
 use std::{
     io::{self, ErrorKind},
@@ -20,6 +23,7 @@ use rustix::{
 const SEALS: SealFlags =
     SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::WRITE).union(SealFlags::SEAL);
 
+/// Also what a reader asks of a payload file that a peer made.
 const FIXED: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::SEAL);
 
 /// Copies `bytes` into a new sealed file.
@@ -31,19 +35,26 @@ pub fn seal(bytes: &[u8]) -> io::Result<OwnedFd> {
     let file = create()?;
     let length = u64::try_from(bytes.len()).map_err(|_| Errno::FBIG)?;
     ftruncate(&file, length)?;
+    write_all(file.as_fd(), bytes)?;
+    fcntl_add_seals(&file, SEALS)?;
+    Ok(file)
+}
+
+/// Writes all of `bytes` where the file stands.
+pub(crate) fn write_all(file: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<()> {
     let mut rest = bytes;
     while !rest.is_empty() {
-        match write(&file, rest) {
+        match write(file, rest) {
             Ok(written) => rest = &rest[written..],
             Err(Errno::INTR) => {}
             Err(errno) => return Err(errno.into()),
         }
     }
-    fcntl_add_seals(&file, SEALS)?;
-    Ok(file)
+    Ok(())
 }
 
-fn create() -> Result<OwnedFd, Errno> {
+/// Makes an empty file that can be sealed.
+pub(crate) fn create() -> Result<OwnedFd, Errno> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     match memfd_create(c"multiproc", flags | MemfdFlags::NOEXEC_SEAL) {
         // A kernel before 6.3, where nobody can demand it either.
@@ -52,7 +63,7 @@ fn create() -> Result<OwnedFd, Errno> {
     }
 }
 
-/// Appends the `length` bytes of a file made by [`seal`] to `bytes`.
+/// Appends the first `length` bytes of a sealed file to `bytes`.
 ///
 /// Nothing is allocated before the kernel has said that the file is sealed, is that long and has that much memory
 /// behind it: a length is never trusted.
@@ -61,32 +72,59 @@ fn create() -> Result<OwnedFd, Errno> {
 ///
 /// `InvalidData` if the file is not a sealed one of that length; otherwise what reading reports.
 pub fn read(file: BorrowedFd<'_>, length: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
-    let seals = fcntl_get_seals(file).unwrap_or(SealFlags::empty());
-    let stat = fstat(file)?;
-    let committed = u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512);
-    let wanted = usize::try_from(length).ok();
-    let (true, true, true, Some(wanted)) = (
-        seals.contains(SEALS),
-        u64::try_from(stat.st_size) == Ok(length),
-        length <= committed,
-        wanted,
-    ) else {
-        return Err(io::Error::new(
-            ErrorKind::InvalidData,
-            "payload file is not sealed or not as long as announced",
-        ));
-    };
+    let wanted = check(file, length)?;
     bytes.try_reserve_exact(wanted).map_err(|_| io::Error::from(ErrorKind::OutOfMemory))?;
-    let mut offset = 0;
-    while offset < length {
-        match pread(file, rustix::buffer::spare_capacity(bytes), offset) {
-            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-            Ok(read) => offset += read as u64,
+    let end = bytes.len() + wanted;
+    while bytes.len() < end {
+        let left = end - bytes.len();
+        // Not all that the vector has room for: the file may go on behind the payload.
+        let room = &mut bytes.spare_capacity_mut()[..left];
+        match pread(file, room, (wanted - left) as u64) {
+            Ok(([], _)) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok((read, _)) => {
+                let length = end - left + read.len();
+                // SAFETY: The kernel has written that many bytes behind the old length, within the capacity.
+                unsafe { bytes.set_len(length) };
+            }
             Err(Errno::INTR) => {}
             Err(errno) => return Err(errno.into()),
         }
     }
     Ok(())
+}
+
+/// Reads the first bytes of a sealed file, as many as fill `buffer`.
+///
+/// # Errors
+///
+/// As [`read`].
+pub fn read_into(file: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<()> {
+    check(file, buffer.len() as u64)?;
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match pread(file, &mut buffer[filled..], filled as u64) {
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(read) => filled += read,
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Checks that the file cannot shrink and has `length` bytes of memory, and returns that as a length in memory.
+fn check(file: BorrowedFd<'_>, length: u64) -> io::Result<usize> {
+    let seals = fcntl_get_seals(file).unwrap_or(SealFlags::empty());
+    let stat = fstat(file)?;
+    let size = u64::try_from(stat.st_size).unwrap_or(0);
+    let committed = u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512);
+    match usize::try_from(length) {
+        Ok(wanted) if seals.contains(FIXED) && length <= size.min(committed) => Ok(wanted),
+        _ => Err(io::Error::new(
+            ErrorKind::InvalidData,
+            "payload file is not sealed or not as long as announced",
+        )),
+    }
 }
 
 /// Returns true if `file` can no longer change.

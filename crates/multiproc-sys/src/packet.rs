@@ -18,23 +18,20 @@
 //!
 //! Descriptors: the payload file if any, the overflow socket if any, then up to [`DIRECT`] of the message's own.
 
-#![expect(
-    unsafe_code,
-    reason = "receives into spare capacity, and takes ownership of received descriptors"
-)]
+#![expect(unsafe_code, reason = "receives into spare capacity")]
 
 use std::{
-    io::{self, ErrorKind, IoSlice},
+    io::{self, ErrorKind, IoSlice, IoSliceMut},
     mem::MaybeUninit,
-    os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
-    ptr,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
 };
 
 use rustix::{
     io::Errno,
     net::{
-        AddressFamily, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
-        SocketFlags, SocketType, sendmsg, socketpair,
+        AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags,
+        SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg,
+        sendmsg, socketpair,
     },
 };
 
@@ -48,6 +45,8 @@ pub const DIRECT: usize = 250;
 
 const MAGIC: [u8; 4] = *b"mpk1";
 const HEADER: usize = 16;
+/// A packet up to this long is sent in one piece.
+const SHORT: usize = 512;
 const IN_FILE: u64 = 1 << 63;
 const OVERFLOW: u64 = 1 << 62;
 /// Payload file, overflow socket and the direct ones; the kernel's own limit is 253.
@@ -68,8 +67,9 @@ pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
 ///
 /// `EPIPE` or `ECONNRESET` when the other end is gone (no SIGPIPE is raised), `ETOOMANYREFS` when too many
 /// descriptors are under way, `EMFILE` or `ENOMEM` when a helper cannot be made. After an error nothing was sent.
+#[inline]
 pub fn send(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
-    send_with(socket, bytes, fds, SendFlags::empty())
+    send_bytes(socket, bytes, fds, SendFlags::empty())
 }
 
 /// Sends one message, or fails with `WouldBlock` where [`send`] would wait.
@@ -77,17 +77,40 @@ pub fn send(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io:
 /// # Errors
 ///
 /// As [`send`], and `WouldBlock`.
+#[inline]
 pub fn try_send(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
-    send_with(socket, bytes, fds, SendFlags::DONTWAIT)
+    send_bytes(socket, bytes, fds, SendFlags::DONTWAIT)
 }
 
-fn send_with(
+#[inline(always)]
+fn send_bytes(
     socket: BorrowedFd<'_>,
     bytes: &[u8],
     fds: &[BorrowedFd<'_>],
     flags: SendFlags,
 ) -> io::Result<()> {
-    Parcel::new(bytes, fds)?.send_with(socket, flags)
+    if !fds.is_empty() || INLINE < bytes.len() {
+        return Parcel::new(bytes, fds)?.send_with(socket, flags);
+    }
+    if bytes.len() <= SHORT - HEADER {
+        return send_short(socket, bytes, flags);
+    }
+    transmit(socket, &header(0, bytes.len() as u64), bytes, &[], flags)
+}
+
+/// Sends one message in one piece: for the kernel to gather two costs more than to copy so little.
+#[inline(always)]
+fn send_short(socket: BorrowedFd<'_>, bytes: &[u8], flags: SendFlags) -> io::Result<()> {
+    let mut packet = [0; SHORT];
+    let end = HEADER + bytes.len();
+    packet[..HEADER].copy_from_slice(&header(0, bytes.len() as u64));
+    packet[HEADER..end].copy_from_slice(bytes);
+    loop {
+        match rustix::net::send(socket, &packet[..end], flags | SendFlags::NOSIGNAL) {
+            Err(Errno::INTR) => {}
+            result => return Ok(result.map(|_| ())?),
+        }
+    }
 }
 
 /// A message made ready once, to be tried any number of times until the socket has room for it.
@@ -107,20 +130,48 @@ impl<'a> Parcel<'a> {
     ///
     /// `EMFILE` or `ENOMEM` when a helper cannot be made, `ETOOMANYREFS` for more descriptors than one can hold.
     pub fn new(bytes: &'a [u8], fds: &'a [BorrowedFd<'a>]) -> io::Result<Self> {
+        match bytes.len() {
+            0..=INLINE => Self::pack(bytes, bytes.len(), None, fds),
+            length => Self::pack(&[], length, Some(memfd::seal(bytes)?), fds),
+        }
+    }
+
+    /// Makes a message of a payload that is in a sealed file already, in its first `length` bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn in_file(file: OwnedFd, length: usize, fds: &'a [BorrowedFd<'a>]) -> io::Result<Self> {
+        Self::pack(&[], length, Some(file), fds)
+    }
+
+    fn pack(
+        inline: &'a [u8],
+        length: usize,
+        file: Option<OwnedFd>,
+        fds: &'a [BorrowedFd<'a>],
+    ) -> io::Result<Self> {
         let count = u32::try_from(fds.len()).map_err(|_| Errno::TOOMANYREFS)?;
-        let file = (bytes.len() > INLINE).then(|| memfd::seal(bytes)).transpose()?;
         let (direct, rest) = fds.split_at(fds.len().min(DIRECT));
         let overflow = (!rest.is_empty()).then(|| stuff(rest)).transpose()?;
 
-        let mut length = bytes.len() as u64;
+        let mut length = length as u64;
         if file.is_some() {
             length |= IN_FILE;
         }
         if overflow.is_some() {
             length |= OVERFLOW;
         }
-        let inline = if file.is_some() { &[] } else { bytes };
         Ok(Self { header: header(count, length), inline, direct, file, overflow })
+    }
+
+    /// Sends the message, waiting while the socket is full.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`].
+    pub fn send(&self, socket: BorrowedFd<'_>) -> io::Result<()> {
+        self.send_with(socket, SendFlags::empty())
     }
 
     /// Sends the message, or fails with `WouldBlock` where that would be to wait.
@@ -144,6 +195,7 @@ impl<'a> Parcel<'a> {
     }
 }
 
+#[inline]
 fn header(count: u32, length: u64) -> [u8; HEADER] {
     let mut header = [0; HEADER];
     header[..4].copy_from_slice(&MAGIC);
@@ -152,6 +204,7 @@ fn header(count: u32, length: u64) -> [u8; HEADER] {
     header
 }
 
+#[inline(always)]
 fn transmit(
     socket: BorrowedFd<'_>,
     header: &[u8; HEADER],
@@ -198,7 +251,7 @@ pub fn recv(
     bytes: &mut Vec<u8>,
     fds: &mut Vec<OwnedFd>,
 ) -> io::Result<bool> {
-    recv_with(socket, INLINE, bytes, fds, 0)
+    whole(recv_with(socket, INLINE, bytes, fds, RecvFlags::empty())?, bytes)
 }
 
 /// Receives one message, or fails with `WouldBlock` where [`recv`] would wait.
@@ -211,7 +264,94 @@ pub fn try_recv(
     bytes: &mut Vec<u8>,
     fds: &mut Vec<OwnedFd>,
 ) -> io::Result<bool> {
-    recv_with(socket, INLINE, bytes, fds, libc::MSG_DONTWAIT)
+    whole(recv_with(socket, INLINE, bytes, fds, RecvFlags::DONTWAIT)?, bytes)
+}
+
+/// Receives one message as [`recv`] does, but leaves a payload in a file where it is.
+///
+/// # Errors
+///
+/// As [`recv`].
+#[inline]
+pub fn recv_head(
+    socket: BorrowedFd<'_>,
+    bytes: &mut Vec<u8>,
+    fds: &mut Vec<OwnedFd>,
+) -> io::Result<Received> {
+    recv_with(socket, INLINE, bytes, fds, RecvFlags::empty())
+}
+
+/// Receives one message as [`recv_head`] does, or fails with `WouldBlock` where that would wait.
+///
+/// # Errors
+///
+/// As [`recv`], and `WouldBlock`.
+#[inline]
+pub fn try_recv_head(
+    socket: BorrowedFd<'_>,
+    bytes: &mut Vec<u8>,
+    fds: &mut Vec<OwnedFd>,
+) -> io::Result<Received> {
+    recv_with(socket, INLINE, bytes, fds, RecvFlags::DONTWAIT)
+}
+
+/// What came.
+#[derive(Debug)]
+pub enum Received {
+    /// Nobody can send any more.
+    End,
+    /// A message, whose payload is in the buffer.
+    Whole,
+    /// A message, whose payload is in a file.
+    InFile(InFile),
+}
+
+/// A payload that waits in a file.
+#[derive(Debug)]
+pub struct InFile {
+    file: OwnedFd,
+    length: u64,
+}
+
+impl InFile {
+    /// Returns how many bytes the sender says that there are.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Appends the payload to `bytes`, which is allocated no further than there are bytes.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidData` if the file is not one that [`send`] makes; otherwise what reading reports.
+    pub fn read(&self, bytes: &mut Vec<u8>) -> io::Result<()> {
+        memfd::read(self.file.as_fd(), self.length, bytes)
+    }
+
+    /// Copies the payload to the front of `buffer` and returns that part, or `None` if it is longer.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub fn read_into<'a>(&self, buffer: &'a mut [u8]) -> io::Result<Option<&'a mut [u8]>> {
+        let length = usize::try_from(self.length).ok();
+        let Some(front) = length.and_then(|length| buffer.get_mut(..length)) else {
+            return Ok(None);
+        };
+        memfd::read_into(self.file.as_fd(), front)?;
+        Ok(Some(front))
+    }
+}
+
+/// Fetches what is in a file; false is the end.
+fn whole(received: Received, bytes: &mut Vec<u8>) -> io::Result<bool> {
+    match received {
+        Received::End => return Ok(false),
+        Received::Whole => {}
+        Received::InFile(file) => file.read(bytes)?,
+    }
+    Ok(true)
 }
 
 /// Receives the message that [`peek`] has shown, with no more memory than it needs.
@@ -225,23 +365,25 @@ pub fn try_recv_peeked(
     bytes: &mut Vec<u8>,
     fds: &mut Vec<OwnedFd>,
 ) -> io::Result<bool> {
-    recv_with(socket, peeked.inline, bytes, fds, libc::MSG_DONTWAIT)
+    whole(recv_with(socket, peeked.inline, bytes, fds, RecvFlags::DONTWAIT)?, bytes)
 }
 
+#[inline(always)]
 fn recv_with(
     socket: BorrowedFd<'_>,
     room: usize,
     bytes: &mut Vec<u8>,
     fds: &mut Vec<OwnedFd>,
-    flags: libc::c_int,
-) -> io::Result<bool> {
+    flags: RecvFlags,
+) -> io::Result<Received> {
     bytes.clear();
     fds.clear();
     bytes.try_reserve(room).map_err(|_| io::Error::from(ErrorKind::OutOfMemory))?;
     let mut header = [0; HEADER];
-    let Some(inline) = take(socket, &mut header, bytes, fds, flags)? else { return Ok(false) };
+    let Some(inline) = take(socket, &mut header, bytes, fds, flags)? else {
+        return Ok(Received::End);
+    };
 
-    let malformed = || io::Error::new(ErrorKind::InvalidData, "packet is not one of multiproc's");
     if header[..4] != MAGIC {
         return Err(malformed());
     }
@@ -250,22 +392,37 @@ fn recv_with(
         header[8], header[9], header[10], header[11], header[12], header[13], header[14],
         header[15],
     ]);
+    if count == 0 && fds.is_empty() && length == inline as u64 {
+        return Ok(Received::Whole);
+    }
+    unpack(count, length, inline, fds)
+}
+
+/// Sorts out what came beside the bytes of a packet.
+#[cold]
+fn unpack(
+    count: usize,
+    length: u64,
+    inline: usize,
+    fds: &mut Vec<OwnedFd>,
+) -> io::Result<Received> {
     let helpers = usize::from(length & IN_FILE != 0) + usize::from(length & OVERFLOW != 0);
     if fds.len() != count.min(DIRECT) + helpers {
         return Err(malformed());
     }
     let mut helpers = fds.drain(..helpers).collect::<Vec<_>>().into_iter();
+    let mut received = Received::Whole;
     if length & IN_FILE != 0 {
         let file = helpers.next().ok_or_else(malformed)?;
-        memfd::read(file.as_fd(), length & !(IN_FILE | OVERFLOW), bytes)?;
+        received = Received::InFile(InFile { file, length: length & !(IN_FILE | OVERFLOW) });
     } else if length & !OVERFLOW != inline as u64 {
         return Err(malformed());
     }
     if length & OVERFLOW != 0 {
         let socket = helpers.next().ok_or_else(malformed)?;
         while fds.len() < count {
-            let (before, mut nothing) = (fds.len(), Vec::new());
-            match take(socket.as_fd(), &mut header, &mut nothing, fds, libc::MSG_DONTWAIT) {
+            let (before, mut nothing, mut header) = (fds.len(), Vec::new(), [0; HEADER]);
+            match take(socket.as_fd(), &mut header, &mut nothing, fds, RecvFlags::DONTWAIT) {
                 Ok(Some(_)) if fds.len() > before => {}
                 Ok(_) => return Err(malformed()),
                 Err(err) if err.kind() == ErrorKind::WouldBlock => return Err(malformed()),
@@ -273,7 +430,12 @@ fn recv_with(
             }
         }
     }
-    if fds.len() == count { Ok(true) } else { Err(malformed()) }
+    if fds.len() == count { Ok(received) } else { Err(malformed()) }
+}
+
+#[cold]
+fn malformed() -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, "packet is not one of multiproc's")
 }
 
 /// What [`peek`] tells of a message.
@@ -302,90 +464,58 @@ pub fn peek(socket: BorrowedFd<'_>) -> Option<Peeked> {
     Some(Peeked { start: first.filter(|_| !in_file && length >= start.len()), inline })
 }
 
-/// Room for the control message of one packet, aligned as the kernel wants it.
-#[repr(C, align(8))]
-struct Control([MaybeUninit<u8>; CONTROL]);
-
-/// `CMSG_SPACE(253 * size_of::<c_int>())`, rounded up: a header of 16 bytes and the numbers.
-const CONTROL: usize = 16 + 256 * 4;
-
 /// Receives one packet: appends the payload to `bytes` (never growing it) and the descriptors to `fds`.
+///
+/// Inlined, as all that sends or receives a short message: on some processors the first return from a function after a
+/// system call costs half as much as the call, and where the whole path is inlined there is none.
+#[inline(always)]
 fn take(
     socket: BorrowedFd<'_>,
     header: &mut [u8; HEADER],
     bytes: &mut Vec<u8>,
     fds: &mut Vec<OwnedFd>,
-    flags: libc::c_int,
+    flags: RecvFlags,
 ) -> io::Result<Option<usize>> {
-    let mut control = Control([MaybeUninit::uninit(); CONTROL]);
-    let spare = bytes.spare_capacity_mut();
-    let mut slices = [
-        libc::iovec { iov_base: header.as_mut_ptr().cast(), iov_len: HEADER },
-        libc::iovec { iov_base: spare.as_mut_ptr().cast(), iov_len: spare.len() },
-    ];
-    // SAFETY: `msghdr` is plain data for which zeroes are valid.
-    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
-    message.msg_iov = slices.as_mut_ptr();
-    message.msg_iovlen = slices.len() as _;
-    message.msg_control = ptr::from_mut(&mut control).cast();
-    message.msg_controllen = CONTROL as _;
-
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST + 1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let mut slices = [IoSliceMut::new(header), spare(bytes)];
     let received = loop {
-        let flags = flags | libc::MSG_CMSG_CLOEXEC;
-        // SAFETY: Header, spare capacity and control buffer outlive the call and are as long as `message` says.
-        let received = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, flags) };
-        match usize::try_from(received) {
+        match recvmsg(socket, &mut slices, &mut control, flags | RecvFlags::CMSG_CLOEXEC) {
             Ok(received) => break received,
-            Err(_) => match io::Error::last_os_error() {
-                err if err.kind() == ErrorKind::Interrupted => {}
-                err => return Err(err),
-            },
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
         }
     };
-    adopt(&message, fds);
-    if received == 0 {
+    for message in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(received) = message {
+            fds.extend(received);
+        }
+    }
+    if received.bytes == 0 {
         return Ok(None);
     }
-    if message.msg_flags & libc::MSG_CTRUNC != 0 {
+    if received.flags.contains(ReturnFlags::CTRUNC) {
         fds.clear();
         return Err(Errno::MFILE.into());
     }
-    if received < HEADER || message.msg_flags & libc::MSG_TRUNC != 0 {
+    if received.bytes < HEADER || received.flags.contains(ReturnFlags::TRUNC) {
         fds.clear();
-        return Err(io::Error::new(ErrorKind::InvalidData, "packet is not one of multiproc's"));
+        return Err(malformed());
     }
-    let inline = received - HEADER;
+    let inline = received.bytes - HEADER;
     let length = bytes.len() + inline;
     // SAFETY: The kernel has written `inline` bytes behind the old length, within the spare capacity.
     unsafe { bytes.set_len(length) };
     Ok(Some(inline))
 }
 
-/// Takes ownership of every descriptor that `message` brought.
-fn adopt(message: &libc::msghdr, fds: &mut Vec<OwnedFd>) {
-    // SAFETY: `message` was filled in by a successful `recvmsg` and its control buffer is still there.
-    let mut header = unsafe { libc::CMSG_FIRSTHDR(message) };
-    while !header.is_null() {
-        // SAFETY: The kernel's control headers are aligned and whole.
-        let libc::cmsghdr { cmsg_len, cmsg_level, cmsg_type } = unsafe { ptr::read(header) };
-        if (cmsg_level, cmsg_type) == (libc::SOL_SOCKET, libc::SCM_RIGHTS) {
-            // SAFETY: The macro only computes the length of an empty message.
-            let empty = unsafe { libc::CMSG_LEN(0) } as usize;
-            let count = (cmsg_len - empty) / size_of::<libc::c_int>();
-            // SAFETY: The data of a control message follows its header.
-            let data = unsafe { libc::CMSG_DATA(header) }.cast::<libc::c_int>();
-            for index in 0..count {
-                // SAFETY: The message holds `count` numbers.
-                let place = unsafe { data.add(index) };
-                // SAFETY: As above; the numbers need not be aligned.
-                let raw = unsafe { ptr::read_unaligned(place) };
-                // SAFETY: The kernel has just installed this descriptor for us, and for nobody else.
-                fds.push(unsafe { OwnedFd::from_raw_fd(raw) });
-            }
-        }
-        // SAFETY: As for `CMSG_FIRSTHDR`; `header` is one of its messages.
-        header = unsafe { libc::CMSG_NXTHDR(message, header) };
-    }
+/// Returns the spare capacity of `bytes` as something to receive into.
+fn spare(bytes: &mut Vec<u8>) -> IoSliceMut<'_> {
+    let spare = bytes.spare_capacity_mut();
+    let slice = libc::iovec { iov_base: spare.as_mut_ptr().cast(), iov_len: spare.len() };
+    // SAFETY: The standard library promises that the two have the same layout. The memory is borrowed for as long as the
+    // slice lives, and nobody but the kernel looks at what the slice points to, so it need not be initialised.
+    unsafe { std::mem::transmute::<libc::iovec, IoSliceMut<'_>>(slice) }
 }
 
 #[cfg(test)]

@@ -39,9 +39,11 @@ pub enum Feature {
     /// That whoever sleeps looks around by itself after a while, though all who wake it should do so. Without: a wake-up
     /// that gets lost shows as a hang, so that tests see it.
     Slices,
+    /// Leases and seals that tell whether a payload file can be filled again. Without: a new file for each payload.
+    Lease,
 }
 
-const NAMES: [(Feature, &str); 11] = [
+const NAMES: [(Feature, &str); 12] = [
     (Feature::Pidfd, "pidfd"),
     (Feature::PidfdInfo, "pidfd_info"),
     (Feature::CloseRange, "close_range"),
@@ -53,6 +55,7 @@ const NAMES: [(Feature, &str); 11] = [
     (Feature::RobustList, "robust_list"),
     (Feature::FutexWaitv, "futex_waitv"),
     (Feature::Slices, "slices"),
+    (Feature::Lease, "lease"),
 ];
 
 /// Returns true if `feature` is to be treated as missing in this process.

@@ -16,3 +16,4 @@ mod many;
 mod kills;
 mod busy_threads;
 mod in_use;
+mod payloads;

@@ -5,7 +5,7 @@ use std::{
     os::fd::{AsFd, BorrowedFd},
 };
 
-use multiproc_sys::{packet::Parcel, readiness::Side};
+use multiproc_sys::readiness::Side;
 use multiproc_wire::{Message, encode};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -64,12 +64,17 @@ impl Socket {
         match &self.transport {
             Transport::Packet(packet) => {
                 let handle = packet.handle();
-                let parcel = Parcel::new(bytes, fds)?;
+                let (parcel, payload) = packet.parcel(bytes, fds)?;
                 let attempt = || match parcel.try_send(handle.as_fd()) {
                     Err(err) if err.kind() == io::ErrorKind::WouldBlock => Attempt::Blocked,
                     result => Attempt::Done(result.map_err(SendError::from)),
                 };
-                self.readiness.drive(handle, Side::Write, attempt, || future::ready(())).await?
+                let drive =
+                    self.readiness.drive(handle, Side::Write, attempt, || future::ready(()));
+                let result = drive.await?;
+                drop(parcel);
+                packet.keep(payload);
+                result
             }
             Transport::Stream(stream) => {
                 let mut number = None;

@@ -58,7 +58,7 @@ pub(crate) fn into_object<T: DeserializeOwned>(
     buffers: &mut Buffers,
     bounds: Bounds,
 ) -> Result<T, RecvError> {
-    let object = decode_with(&buffers.bytes, limits(bounds))?;
+    let object = decode_with(buffers.message()?, limits(bounds))?;
     Ok(from_object(object)?)
 }
 
