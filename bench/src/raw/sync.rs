@@ -21,7 +21,7 @@ use rustix::{
 };
 
 use super::fork::exit_now;
-use crate::machine::{now_us, pin_to};
+use crate::machine::{now_us, pin_to_number};
 
 /// A page that children share; one a process, never given back.
 fn page() -> io::Result<*mut u8> {
@@ -127,13 +127,13 @@ pub(crate) fn counter(count: u32) -> io::Result<f64> {
         }
     };
     let other = child(|| {
-        let _ = pin_to(1);
+        let _ = pin_to_number(1);
         while go.load(Acquire) == 0 {
             spin_loop();
         }
         add();
     })?;
-    let _ = pin_to(0);
+    let _ = pin_to_number(0);
     std::thread::sleep(Duration::from_millis(5));
     let begin = Instant::now();
     go.store(1, Release);
@@ -164,9 +164,9 @@ fn give(word: &AtomicU32) {
 pub(crate) fn round_trip(count: u32, cross: bool) -> io::Result<f64> {
     let [there, back, ..] = words()?;
     let spins = if cross { 2000 } else { 0 };
-    let _ = pin_to(0);
+    let _ = pin_to_number(0);
     let other = child(|| {
-        let _ = pin_to(usize::from(cross));
+        let _ = pin_to_number(usize::from(cross));
         for _ in 0..count {
             take(there, spins);
             give(back);
