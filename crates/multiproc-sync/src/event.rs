@@ -12,7 +12,8 @@ use crate::{
 
 const STATE: usize = 0;
 const BELL: usize = 4;
-const SIZE: usize = 8;
+const CORE: usize = 8;
+const SIZE: usize = 12;
 
 /// A flag that processes set, clear, and wait for.
 ///
@@ -112,7 +113,12 @@ impl Event {
 
     fn raw(&self) -> RawEvent<'_, Place> {
         let place = &self.place;
-        RawEvent { world: place, state: place.word(STATE), bell: place.word(BELL) }
+        RawEvent {
+            world: place,
+            state: place.word(STATE),
+            bell: place.word(BELL),
+            core: place.word(CORE),
+        }
     }
 }
 

@@ -20,6 +20,12 @@ pub fn is_first() -> bool {
     rustix::thread::gettid() == rustix::process::getpid()
 }
 
+/// The number of the core that the calling thread runs on; by the time one looks at it, it may be another.
+#[must_use]
+pub fn core() -> usize {
+    rustix::thread::sched_getcpu()
+}
+
 /// Bytes of a thread's name that the kernel keeps, the zero at the end included.
 pub const NAME: usize = 16;
 

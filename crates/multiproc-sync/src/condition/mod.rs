@@ -26,6 +26,7 @@ pub use guarding::{ConditionGuard, ConditionLock};
 const BELL: usize = 0;
 const FRONT: usize = 4;
 const BACK: usize = 8;
+const CORE: usize = 12;
 const SLOTS: usize = 16;
 /// How many can wait at once; a power of two, so that the numbers of the queue may wrap around.
 const CAPACITY: u32 = 512;
@@ -268,6 +269,7 @@ impl Condition {
             bell: place.word(BELL),
             front: place.word(FRONT),
             back: place.word(BACK),
+            core: place.word(CORE),
             slot: |index| place.word(SLOTS + (index % CAPACITY) as usize * size_of::<u32>()),
             capacity: CAPACITY,
         }

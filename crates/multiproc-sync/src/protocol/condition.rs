@@ -5,7 +5,7 @@ use multiproc_sys::primitive::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use super::{
     lock::Stop,
     patience::Patience,
-    world::{Atomic, Attention, Life, Sleep, World},
+    world::{Atomic, Attention, Life, Sleep, World, look_across, note_core},
 };
 
 /// In a slot: its owner waits. The bits below the two flags are the owner's name.
@@ -27,6 +27,8 @@ pub(crate) struct RawCondition<'a, W: World, S> {
     /// The numbers of the first waiter, and of the one after the last; their slots are these modulo the capacity.
     pub(crate) front: &'a W::Word,
     pub(crate) back: &'a W::Word,
+    /// Where somebody was notified last.
+    pub(crate) core: &'a W::Word,
     /// The slot of a number below `capacity`.
     pub(crate) slot: S,
     pub(crate) capacity: u32,
@@ -61,6 +63,10 @@ impl<'a, W: World, S: Fn(u32) -> &'a W::Word> RawCondition<'a, W, S> {
     ///
     /// `owed` has to be alive from before `enter` until the slot is left: killed on the way, somebody else is told.
     pub(crate) fn wait(&self, slot: &W::Word, patience: &mut Patience) -> Ended {
+        let is_over = || slot.load(Acquire) & WAITING == 0;
+        if look_across(self.world, self.core, is_over) {
+            return Ended::Notified;
+        }
         let mut alert = 0;
         loop {
             let now = slot.load(Acquire);
@@ -123,6 +129,7 @@ impl<'a, W: World, S: Fn(u32) -> &'a W::Word> RawCondition<'a, W, S> {
         }
         // Killed before the wake-up of somebody notified: one of those that wait will see to it.
         let _owed = self.world.owe(self.bell);
+        note_core(self.world, self.core);
         let mut notified = 0;
         for slot in self.slots() {
             if notified == count {

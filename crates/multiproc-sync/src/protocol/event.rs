@@ -5,7 +5,9 @@ use multiproc_sys::primitive::Ordering::{AcqRel, Acquire, Relaxed};
 use super::{
     lock::Stop,
     patience::Patience,
-    world::{Atomic, Attention, Sleep, World, pass_on, ring_all, waiters_of},
+    world::{
+        Atomic, Attention, Sleep, World, look_across, note_core, pass_on, ring_all, waiters_of,
+    },
 };
 
 /// In an event's state: it is set. The bits above count how often it was cleared.
@@ -16,6 +18,8 @@ pub(crate) struct RawEvent<'a, W: World> {
     pub(crate) world: &'a W,
     pub(crate) state: &'a W::Word,
     pub(crate) bell: &'a W::Word,
+    /// Where it was set last.
+    pub(crate) core: &'a W::Word,
 }
 
 impl<W: World> RawEvent<'_, W> {
@@ -27,6 +31,7 @@ impl<W: World> RawEvent<'_, W> {
     /// Sets the flag, and wakes all. Also where it is set already: who set it may have been killed before it woke anybody.
     #[inline]
     pub(crate) fn set(&self) {
+        note_core(self.world, self.core);
         let _owed = self.world.owe(self.bell);
         self.state.fetch_or(SET, AcqRel);
         ring_all(self.world, self.bell);
@@ -47,9 +52,13 @@ impl<W: World> RawEvent<'_, W> {
     /// Waits until the flag is set, or has been since this was called.
     #[cold]
     pub(crate) fn wait(&self, patience: &mut Patience) -> Result<(), Stop> {
+        let before = self.state.load(Acquire);
+        let is_over = || self.state.load(Acquire) != before;
+        if before & SET != 0 || look_across(self.world, self.core, is_over) {
+            return Ok(());
+        }
         // From here on a wake-up may be on its way to us, and the one who sent it may be dead.
         let _owed = self.world.owe(self.bell);
-        let before = self.state.load(Acquire);
         let (asleep, mut has_touched) = (waiters_of(u64::from(before >> 1)), false);
         loop {
             let state = self.state.load(Acquire);

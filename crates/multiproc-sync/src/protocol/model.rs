@@ -99,6 +99,10 @@ impl World for Model {
         false
     }
 
+    fn core(&self) -> u32 {
+        0
+    }
+
     fn relax(&self) -> bool {
         false
     }
@@ -140,7 +144,12 @@ impl Words {
     }
 
     fn event(&self) -> RawEvent<'_, Model> {
-        RawEvent { world: &self.world, state: &self.words[0], bell: &self.words[1] }
+        RawEvent {
+            world: &self.world,
+            state: &self.words[0],
+            bell: &self.words[1],
+            core: &self.words[2],
+        }
     }
 
     fn barrier<'a>(&'a self) -> RawBarrier<'a, Model, impl Fn(u32) -> &'a AtomicU64> {
@@ -160,6 +169,7 @@ impl Words {
             bell: &self.words[0],
             front: &self.words[2],
             back: &self.words[3],
+            core: &self.words[1],
             slot: |index| &self.slots[index as usize % 2],
             capacity: 2,
         }

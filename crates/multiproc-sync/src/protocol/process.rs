@@ -77,6 +77,11 @@ impl World for Place {
     }
 
     #[inline]
+    fn core(&self) -> u32 {
+        threads::core() as u32 + 1
+    }
+
+    #[inline]
     fn relax(&self) -> bool {
         std::hint::spin_loop();
         true

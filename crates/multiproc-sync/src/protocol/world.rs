@@ -119,8 +119,33 @@ pub(crate) trait World {
     /// True if nobody but the caller can reach the object any more.
     fn is_abandoned(&self) -> bool;
 
+    /// The core that this runs on, counted from 1; 0 where it does not matter.
+    fn core(&self) -> u32;
+
     /// Waits a moment while the holder of a lock may be about to give it back.
     fn relax(&self) -> bool;
+}
+
+/// How often to look for something that another core is at.
+const LOOKS: usize = 2000;
+
+/// Looks whether `is_over`, for a while, if whoever did it last did so on another core: then it may be quicker than sleep.
+pub(crate) fn look_across<W: World>(
+    world: &W,
+    last: &W::Word,
+    mut is_over: impl FnMut() -> bool,
+) -> bool {
+    let far = last.load(Ordering::Relaxed);
+    far != 0 && far != world.core() && (0..LOOKS).any(|_| is_over() || !world.relax()) && is_over()
+}
+
+/// Notes the core on which something was done that others wait for. It is a hint, stored only when it changes.
+#[inline]
+pub(crate) fn note_core<W: World>(world: &W, last: &W::Word) {
+    let here = world.core();
+    if last.load(Ordering::Relaxed) != here {
+        last.store(here, Ordering::Relaxed);
+    }
 }
 
 /// Wakes one that sleeps on `bell`, if it says so.
