@@ -78,7 +78,7 @@ fn copy_an_owner(method: String) -> Result<(), Failure> {
     assert_eq!(copy.result()?, Some(Err(TaskError::NotRunning)));
     assert_eq!(pool.apply(square, (5,))?, 25);
     pool.terminate();
-    pool.join();
+    pool.join().unwrap();
     Ok(())
 }
 
