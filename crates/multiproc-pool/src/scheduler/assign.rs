@@ -36,8 +36,7 @@ impl<W: Worker> Scheduler<W> {
             let slot = &self.slots[at];
             let is_done = self.phase == Phase::Closed
                 && self.queue.is_empty()
-                && slot.backlog.is_empty()
-                && slot.is_ready;
+                && slot.backlog.is_empty();
             if slot.leave == Leave::Wanted || (is_done && slot.leave == Leave::No) {
                 self.stop(at);
             }
@@ -198,6 +197,7 @@ impl<W: Worker> Scheduler<W> {
             return Vec::new();
         }
         let first = revoke(slot.worker.board(), open, end);
+        slot.revoked = Some((slot.behind(first), end));
         let taken = cut(slot, first);
         slot.rest();
         taken

@@ -9,7 +9,7 @@ use super::{Leave, Phase, Scheduler};
 use crate::{
     TaskError,
     job::{Job, Outcome, Task},
-    worker::{Worker, ask_to_stop, now, running},
+    worker::{Worker, ask_to_stop, now},
 };
 
 impl<W: Worker> Scheduler<W> {
@@ -29,8 +29,8 @@ impl<W: Worker> Scheduler<W> {
             if slot.backlog.is_empty() || slot.doom.is_some() {
                 continue;
             }
-            let wait = match running(slot.worker.board(), slot.first_open(), slot.next_seq) {
-                Some((seq, begun)) => {
+            let wait = match slot.running() {
+                Some((seq, begun, _)) => {
                     let has_run = Duration::from_nanos(now.saturating_sub(begun));
                     if has_run >= timeout {
                         slot.doom = Some((seq, TaskError::TimedOut(timeout)));
@@ -91,14 +91,13 @@ impl<W: Worker> Scheduler<W> {
         self.withdraw(job);
         for at in 0..self.slots.len() {
             let slot = &mut self.slots[at];
-            let running = running(slot.worker.board(), slot.first_open(), slot.next_seq);
-            let Some((seq, _)) = running else { continue };
+            let Some((seq, _, next)) = slot.running() else { continue };
             let held = slot.backlog.iter_mut().find(|held| (held.seq..held.end()).contains(&seq));
             let Some(held) = held.filter(|held| Arc::ptr_eq(&held.task.job, job)) else { continue };
             if slot.doom.is_some() {
                 continue;
             }
-            ask_to_stop(slot.worker.board(), seq);
+            ask_to_stop(slot.worker.board(), next);
             if self.are_processes {
                 slot.doom = Some((seq, TaskError::Cancelled));
                 slot.worker.kill();

@@ -111,7 +111,7 @@ impl<W: Worker> Scheduler<W> {
     /// What becomes of the calls that a dead worker had in hand.
     fn settle(&mut self, slot: &mut Slot<W>, death: Death) {
         let open = slot.first_open();
-        let first = next(slot.worker.board(), open, slot.next_seq);
+        let first = slot.behind(next(slot.worker.board(), open, slot.next_seq));
         let mut waiting = cut(slot, first);
         if first == open
             && let Some(task) = waiting.first_mut()

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc, time::Instant};
 use crate::{
     TaskError,
     job::{Job, Task},
-    worker::{Loaded, Worker},
+    worker::{Loaded, Worker, progress},
 };
 
 /// Tells the workers of a pool apart; not used twice.
@@ -44,6 +44,8 @@ pub(super) struct Slot<W> {
     pub(super) backlog: VecDeque<Held>,
     /// The number of the next call that it is given.
     pub(super) next_seq: u64,
+    /// What was taken back last: from where, and up to where its board was raised for that.
+    pub(super) revoked: Option<(u64, u64)>,
     pub(super) loaded: Loaded,
     /// True once it has said that it is there.
     pub(super) is_ready: bool,
@@ -69,6 +71,7 @@ impl<W: Worker> Slot<W> {
             worker,
             backlog: VecDeque::new(),
             next_seq: 0,
+            revoked: None,
             loaded: Loaded::default(),
             is_ready: false,
             leave: Leave::No,
@@ -120,6 +123,22 @@ impl<W: Worker> Slot<W> {
         if self.backlog.is_empty() {
             self.idle_since = Instant::now();
         }
+    }
+
+    /// The number of the first call that it has not begun, if `next` stands on its board.
+    pub(super) fn behind(&self, next: u64) -> u64 {
+        match self.revoked {
+            Some((from, to)) if next == to => from.max(self.first_open()),
+            _ => next,
+        }
+    }
+
+    /// The call that it is at: its number, when it was begun, and what stands on the board meanwhile.
+    pub(super) fn running(&self) -> Option<(u64, u64, u64)> {
+        let (open, board) = (self.first_open(), self.worker.board());
+        let (next, begun) = progress(board, open, self.next_seq);
+        let behind = self.behind(next);
+        (behind > open).then(|| (behind - 1, begun, next))
     }
 
     /// How many calls it has in hand.

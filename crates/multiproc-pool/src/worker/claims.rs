@@ -15,7 +15,7 @@ use rustix::time::{ClockId, clock_gettime};
 const NEXT: usize = 0;
 /// When the call before that was begun, in nanoseconds; only where somebody looks.
 const BEGUN: usize = 1;
-/// The number behind that of a call that shall stop.
+/// What is to be begun next while the call runs that shall stop.
 const STOP: usize = 2;
 /// 1 if the worker has aborted for want of memory.
 pub(crate) const OUT_OF_MEMORY: usize = 3;
@@ -88,18 +88,17 @@ pub(crate) fn next(board: &Board, begun: u64, end: u64) -> u64 {
     board.word(NEXT).load(Acquire).clamp(begun, end)
 }
 
-/// The number of the call that is running, and when it was begun; none if all that were begun are answered.
-pub(crate) fn running(board: &Board, answered: u64, end: u64) -> Option<(u64, u64)> {
-    let before = next(board, answered, end);
-    let begun = board.word(BEGUN).load(Relaxed);
-    let is_steady = next(board, answered, end) == before;
+/// What is to be begun next, within what can be, and when the call before that was begun.
+pub(crate) fn progress(board: &Board, begun: u64, end: u64) -> (u64, u64) {
+    let before = next(board, begun, end);
+    let moment = board.word(BEGUN).load(Relaxed);
     // If it has just begun another one, there is no haste.
-    (before > answered).then(|| (before - 1, if is_steady { begun } else { now() }))
+    (before, if next(board, begun, end) == before { moment } else { now() })
 }
 
-/// Asks call number `seq` to stop.
-pub(crate) fn ask_to_stop(board: &Board, seq: u64) {
-    board.word(STOP).store(seq + 1, Release);
+/// Asks the running call to stop, if `next` is still what is to be begun next.
+pub(crate) fn ask_to_stop(board: &Board, next: u64) {
+    board.word(STOP).store(next, Release);
 }
 
 /// True if the running call was asked to stop.
@@ -133,7 +132,7 @@ mod tests {
         let (board, _) = Board::new().unwrap();
         let mut claims = Claims::new(&board, 0, 5, true);
         assert!(claims.claim() && claims.claim());
-        assert_eq!(running(&board, 0, 5).map(|(seq, _)| seq), Some(1));
+        assert_eq!(progress(&board, 0, 5).0, 2);
         assert_eq!(revoke(&board, 0, 5), 2);
         assert!(!claims.claim());
         // What is given next is numbered from where that ended.
@@ -171,7 +170,7 @@ mod tests {
         let (board, _) = Board::new().unwrap();
         let mut claims = Claims::new(&board, 0, 2, false);
         assert!(claims.claim());
-        ask_to_stop(&board, 0);
+        ask_to_stop(&board, 1);
         assert!(is_asked_to_stop(&board));
         assert!(claims.claim());
         assert!(!is_asked_to_stop(&board));
