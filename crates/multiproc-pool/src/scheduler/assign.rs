@@ -34,9 +34,8 @@ impl<W: Worker> Scheduler<W> {
         }
         for at in 0..self.slots.len() {
             let slot = &self.slots[at];
-            let is_done = self.phase == Phase::Closed
-                && self.queue.is_empty()
-                && slot.backlog.is_empty();
+            let is_done =
+                self.phase == Phase::Closed && self.queue.is_empty() && slot.backlog.is_empty();
             if slot.leave == Leave::Wanted || (is_done && slot.leave == Leave::No) {
                 self.stop(at);
             }
@@ -124,7 +123,7 @@ impl<W: Worker> Scheduler<W> {
             Given::Full | Given::Gone => {
                 slot.loaded = Default::default();
                 if matches!(given, Given::Gone) {
-                    slot.leave = Leave::Asked;
+                    slot.leave = Leave::Gone;
                 }
                 batch.into_iter().rev().for_each(|task| self.queue.push_front(task));
                 false
@@ -150,7 +149,7 @@ impl<W: Worker> Scheduler<W> {
             Given::Taken => {}
             // Again when it has answered something.
             Given::Full => slot.leave = Leave::Wanted,
-            Given::Gone => {}
+            Given::Gone => slot.leave = Leave::Gone,
             Given::Refused(_) if slot.backlog.is_empty() => slot.worker.terminate(),
             Given::Refused(_) => slot.leave = Leave::Wanted,
         }
@@ -158,7 +157,8 @@ impl<W: Worker> Scheduler<W> {
 
     /// With nothing in the queue, gives workers that have nothing half of what another has not begun.
     fn share_out(&mut self) {
-        if !self.are_processes {
+        // What is counted by chunks is not cut into smaller ones.
+        if !self.are_processes || self.settings.max_tasks.is_some() {
             return;
         }
         for thief in 0..self.slots.len() {

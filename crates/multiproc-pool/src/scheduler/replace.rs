@@ -34,7 +34,7 @@ impl<W: Worker> Scheduler<W> {
     }
 
     pub(crate) fn is_short(&self) -> bool {
-        let staying = self.slots.iter().filter(|slot| slot.leave == Leave::No);
+        let staying = |slot: &&Slot<W>| matches!(slot.leave, Leave::No | Leave::Gone);
         let size = self.settings.size;
         let busy = || self.slots.iter().filter(|slot| !slot.backlog.is_empty()).count();
         let wanted = match self.phase {
@@ -46,7 +46,7 @@ impl<W: Worker> Scheduler<W> {
             Phase::Closed => size.min(self.queue.len() + busy()),
             Phase::Terminated | Phase::Broken(_) => 0,
         };
-        staying.count() + self.starting < wanted
+        self.slots.iter().filter(staying).count() + self.starting < wanted
     }
 
     pub(crate) fn started(&mut self, worker: Arc<W>) -> WorkerId {
@@ -87,7 +87,7 @@ impl<W: Worker> Scheduler<W> {
         let Some(at) = self.slot(id) else { return };
         let mut slot = self.slots.swap_remove(at);
         let is_over = matches!(self.phase, Phase::Terminated | Phase::Broken(_));
-        let was_asked = slot.leave == Leave::Asked && slot.backlog.is_empty();
+        let was_asked = matches!(slot.leave, Leave::Asked | Leave::Gone) && slot.backlog.is_empty();
         if is_over
             || (was_asked && death.exitcode == Some(0))
             || (was_asked && self.phase != Phase::Open)
@@ -114,6 +114,7 @@ impl<W: Worker> Scheduler<W> {
         let first = slot.behind(next(slot.worker.board(), open, slot.next_seq));
         let mut waiting = cut(slot, first);
         if first == open
+            && slot.is_ready
             && let Some(task) = waiting.first_mut()
         {
             task.scares += 1;

@@ -17,8 +17,10 @@ pub(super) enum Leave {
     No,
     /// It shall be asked to end.
     Wanted,
-    /// It has been asked to, or is gone.
+    /// It has been asked to.
     Asked,
+    /// It is gone without having been asked; how, its death will tell.
+    Gone,
 }
 
 /// A task with a worker.

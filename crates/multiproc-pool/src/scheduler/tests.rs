@@ -61,7 +61,8 @@ impl Worker for Puppet {
         }
         *self.orders.lock().unwrap() += 1;
         for order in orders {
-            let calls = (0..order.task.count).map(|at| (order.seq + at as u64, order.task.start + at));
+            let calls =
+                (0..order.task.count).map(|at| (order.seq + at as u64, order.task.start + at));
             self.given.lock().unwrap().extend(calls);
         }
         Given::Taken
