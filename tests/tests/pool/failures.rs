@@ -14,7 +14,7 @@ use crate::{pool, square};
 
 each_start_method! {
     panic_costs_one_result, worker_that_ends_costs_one_result, chunk_is_lost_without_retries_and_taken_apart_with,
-    retries_are_counted, task_that_succeeds_at_last_is_a_success,
+    retries_are_counted, huge_panic_arrives_whole, task_that_succeeds_at_last_is_a_success,
 }
 
 fn lost(signal: Option<i32>, exitcode: Option<i32>) -> TaskError {
@@ -87,6 +87,20 @@ fn chunk_is_lost_without_retries_and_taken_apart_with(ctx: &Context) -> TestResu
     assert_eq!(results[39], Ok(39));
     // Each by itself: what was not begun went to another worker without counting.
     assert_eq!(soft.workers_lost(), 7 * 3);
+    Ok(())
+}
+
+fn huge_panic_arrives_whole(ctx: &Context) -> TestResult {
+    const LEN: usize = 10 << 20;
+    let pool = pool(ctx, 2)?;
+    // Not by `panic!`, which would print it.
+    let panic = |len: usize| -> u32 { std::panic::resume_unwind(Box::new("x".repeat(len))) };
+    let results: Vec<_> = pool.imap(panic, [1, LEN, 2]).chunksize(3).collect();
+    for (result, len) in results.into_iter().zip([1, LEN, 2]) {
+        assert!(matches!(result, Err(TaskError::Panicked(report)) if report.message.len() == len));
+    }
+    assert_eq!(pool.map(square, [3])?, [9]);
+    assert_eq!(pool.workers_lost(), 0);
     Ok(())
 }
 
