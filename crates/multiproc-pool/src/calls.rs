@@ -250,11 +250,11 @@ fn unpack_wire<R: DeserializeOwned>(done: Done, each: &mut dyn FnMut(usize, Resu
 }
 
 fn value<R: DeserializeOwned>(item: &[u8]) -> Result<R, TaskError> {
-    multiproc_wire::decode(item, Vec::new()).map_err(|err| TaskError::decode(&err))
+    multiproc_wire::decode_plain(item).map_err(|err| TaskError::decode(&err))
 }
 
 fn error(item: &[u8]) -> TaskError {
-    multiproc_wire::decode(item, Vec::new()).unwrap_or_else(|err| TaskError::decode(&err))
+    multiproc_wire::decode_plain(item).unwrap_or_else(|err| TaskError::decode(&err))
 }
 
 fn unpack_local<R: 'static>(done: Done, each: &mut dyn FnMut(usize, Result<R, TaskError>)) {

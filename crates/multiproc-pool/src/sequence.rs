@@ -2,7 +2,7 @@
 //! none of the others.
 
 use std::{
-    io, iter, mem,
+    io, mem,
     ops::Range,
     os::fd::{AsFd, OwnedFd},
 };
@@ -82,37 +82,51 @@ pub(crate) struct Item {
 }
 
 /// Reads lengths; ends where they make no sense.
-pub(crate) fn items(lens: &[u8]) -> impl Iterator<Item = Item> + '_ {
-    let mut rest = lens;
-    iter::from_fn(move || {
-        let (kind, behind) = rest.split_first()?;
+pub(crate) struct Items<'a>(&'a [u8]);
+
+impl Iterator for Items<'_> {
+    type Item = Item;
+
+    #[inline]
+    fn next(&mut self) -> Option<Item> {
+        let (kind, behind) = self.0.split_first()?;
         if *kind <= SHORT {
-            rest = behind;
+            self.0 = behind;
             return Some(Item { len: usize::from(*kind), is_error: false, takes: 1 });
         }
         let (len, behind) = behind.split_first_chunk()?;
-        rest = behind;
+        self.0 = behind;
         let len = usize::try_from(u64::from_le_bytes(*len)).ok()?;
         Some(Item { len, is_error: *kind == FAILED, takes: 9 })
-    })
+    }
 }
 
 /// The bytes of the items, one after the other; ends where the lengths go beyond them.
-pub(crate) fn slices<'a>(
-    lens: &'a [u8],
-    bytes: &'a [u8],
-) -> impl Iterator<Item = (bool, &'a [u8])> + 'a {
-    let mut rest = bytes;
-    items(lens).map_while(move |item| {
-        let (head, tail) = rest.split_at_checked(item.len)?;
-        rest = tail;
+pub(crate) struct Slices<'a> {
+    items: Items<'a>,
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Slices<'a> {
+    type Item = (bool, &'a [u8]);
+
+    #[inline]
+    fn next(&mut self) -> Option<(bool, &'a [u8])> {
+        let item = self.items.next()?;
+        let (head, tail) = self.rest.split_at_checked(item.len)?;
+        self.rest = tail;
         Some((item.is_error, head))
-    })
+    }
+}
+
+/// The items of a sequence.
+pub(crate) fn slices<'a>(lens: &'a [u8], bytes: &'a [u8]) -> Slices<'a> {
+    Slices { items: Items(lens), rest: bytes }
 }
 
 /// How far the first `count` items go in `lens` and in the bytes.
 pub(crate) fn extent(lens: &[u8], count: usize) -> (usize, usize) {
-    items(lens)
+    Items(lens)
         .take(count)
         .fold((0, 0), |(in_lens, in_bytes), item| (in_lens + item.takes, in_bytes + item.len))
 }

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     TaskError,
-    sequence::{Block, Body, INLINE, Sequence, slices},
+    sequence::{Block, Body, INLINE, Sequence, Slices, slices},
 };
 
 /// Answers are sent at least this often, in nanoseconds, as long as there are any.
@@ -36,7 +36,7 @@ pub(crate) struct Desk<'a> {
 
 /// The arguments that were not taken yet.
 enum Calls<'a> {
-    Bytes(Box<dyn Iterator<Item = (bool, &'a [u8])> + 'a>),
+    Bytes(Slices<'a>),
     /// Descriptors belong to all of them together, so all are read at once: a `VecDeque<Result<Args, DecodeError>>`.
     Shared {
         lens: &'a [u8],
@@ -55,7 +55,7 @@ impl<'a> Desk<'a> {
         outbox: &'a mut Outbox,
     ) -> Self {
         let calls = if fds.is_empty() {
-            Calls::Bytes(Box::new(slices(lens, bytes)))
+            Calls::Bytes(slices(lens, bytes))
         } else {
             Calls::Shared { lens, bytes, fds }
         };
@@ -74,7 +74,7 @@ impl<'a> Desk<'a> {
         self.is_at_call = true;
         if let Calls::Bytes(calls) = &mut self.calls {
             let Some((_, bytes)) = calls.next() else { return Some(Err(too_few())) };
-            let args = multiproc_wire::decode(bytes, Vec::new());
+            let args = multiproc_wire::decode_plain(bytes);
             return Some(args.map_err(|err| TaskError::decode(&err)));
         }
         Some(self.next_with_handles())
