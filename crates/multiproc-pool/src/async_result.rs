@@ -115,6 +115,7 @@ impl<T> AsyncResult<T> {
     /// # Python
     ///
     /// `wait(timeout)`, which returns nothing.
+    #[expect(clippy::must_use_candidate, reason = "to have waited may be all that is wanted")]
     pub fn wait_timeout(&self, timeout: Duration) -> bool {
         self.hub().wait_all(&self.ticket.job, deadline(timeout))
     }

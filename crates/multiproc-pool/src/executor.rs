@@ -3,9 +3,7 @@
 use multiproc_image::Function;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{
-    AsyncResult, Imap, Pool, StillOpen, TaskError, ThreadPool, thread_pool::ThreadFunction,
-};
+use crate::{AsyncResult, Imap, Pool, TaskError, ThreadPool, thread_pool::ThreadFunction};
 
 /// A pool seen as an executor; returned by [`Pool::executor`] and [`ThreadPool::executor`].
 ///
@@ -26,7 +24,7 @@ use crate::{
 /// let future = executor.submit(u64::pow, (2, 10));
 /// let squares: Result<Vec<_>, _> = executor.map(|x: u64| x * x, 0..4).collect();
 /// assert_eq!((future.get()?, squares?), (1024, vec![0, 1, 4, 9]));
-/// executor.shutdown()?;
+/// executor.shutdown();
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
@@ -63,13 +61,10 @@ impl<'p> Executor<'p, Pool> {
     }
 
     /// Closes the pool and waits until all is done.
-    ///
-    /// # Errors
-    ///
-    /// None: the pool is closed.
-    pub fn shutdown(&self) -> Result<(), StillOpen> {
+    pub fn shutdown(&self) {
         self.pool.close();
-        self.pool.join()
+        // It is closed, so there is nothing to complain of.
+        let _ = self.pool.join();
     }
 
     /// Ends the pool: what is queued is cancelled, workers are ended.
@@ -77,9 +72,9 @@ impl<'p> Executor<'p, Pool> {
     /// # Python
     ///
     /// `shutdown(cancel_futures=True)`, `terminate_workers`.
-    pub fn shutdown_now(&self) -> Result<(), StillOpen> {
+    pub fn shutdown_now(&self) {
         self.pool.core.hub.terminate(&TaskError::Cancelled);
-        self.pool.join()
+        let _ = self.pool.join();
     }
 }
 
@@ -106,13 +101,10 @@ impl<'p> Executor<'p, ThreadPool> {
     }
 
     /// Closes the pool and waits until all is done.
-    ///
-    /// # Errors
-    ///
-    /// None: the pool is closed.
-    pub fn shutdown(&self) -> Result<(), StillOpen> {
+    pub fn shutdown(&self) {
         self.pool.close();
-        self.pool.join()
+        // It is closed, so there is nothing to complain of.
+        let _ = self.pool.join();
     }
 
     /// Ends the pool: what is queued is cancelled, workers are ended.
@@ -120,8 +112,8 @@ impl<'p> Executor<'p, ThreadPool> {
     /// # Python
     ///
     /// `shutdown(cancel_futures=True)`, `terminate_workers`.
-    pub fn shutdown_now(&self) -> Result<(), StillOpen> {
+    pub fn shutdown_now(&self) {
         self.pool.core.hub.terminate(&TaskError::Cancelled);
-        self.pool.join()
+        let _ = self.pool.join();
     }
 }

@@ -64,6 +64,7 @@ mod callbacks;
 mod interrupt;
 mod scheduler;
 mod shared;
+mod supervisor;
 mod reactor;
 mod oom;
 mod worker;

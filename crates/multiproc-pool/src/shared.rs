@@ -8,11 +8,10 @@
 use std::{
     process,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use multiproc_image::StartError;
-use multiproc_sys::poll;
 
 use crate::{
     PoolError, TaskError,
@@ -21,22 +20,18 @@ use crate::{
     reactor::{Event, Reactor},
     scheduler::{Phase, Scheduler, Settings},
     stats::PoolStats,
+    supervisor::wait_for_death,
     worker::{Worker, Workers},
 };
-
-/// How long a worker that was asked to end may take before it is killed.
-const GRACE: Duration = Duration::from_millis(200);
-/// How long after the last caller the supervisor begins to drive, if nothing is left to be done.
-const LINGER: Duration = Duration::from_millis(20);
 
 /// What the threads that use a pool have in common.
 pub(crate) struct Shared<K: Workers> {
     state: Mutex<State<K::Worker>>,
     /// Told to followers: something is done, or somebody has to drive.
-    changed: Condvar,
+    pub(crate) changed: Condvar,
     /// Told to the supervisor: it has to drive.
-    relief: Condvar,
-    reactor: Reactor,
+    pub(crate) relief: Condvar,
+    pub(crate) reactor: Reactor,
     workers: K,
     /// The process that made it; in a forked child of that, it is only a memory, whose lock may be held for ever.
     maker: u32,
@@ -45,25 +40,25 @@ pub(crate) struct Shared<K: Workers> {
 /// What is under the lock.
 pub(crate) struct State<W> {
     pub(crate) scheduler: Scheduler<W>,
-    driver: Driver,
+    pub(crate) driver: Driver,
     /// True if the supervisor drives, though a caller would.
-    is_contended: bool,
-    followers: usize,
+    pub(crate) is_contended: bool,
+    pub(crate) followers: usize,
     /// How often callers have driven.
-    drives: u64,
+    pub(crate) drives: u64,
     /// True if the supervisor is to drive at once.
-    is_urgent: bool,
+    pub(crate) is_urgent: bool,
 }
 
 /// Who drives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Driver {
+pub(crate) enum Driver {
     Nobody,
     Caller,
     Supervisor,
 }
 
-type Guard<'a, K> = MutexGuard<'a, State<<K as Workers>::Worker>>;
+pub(crate) type Guard<'a, K> = MutexGuard<'a, State<<K as Workers>::Worker>>;
 
 /// What a pool can do for those who wait for jobs, whatever its workers are.
 pub(crate) trait Hub: Send + Sync {
@@ -121,7 +116,7 @@ impl<K: Workers> Shared<K> {
         Ok(shared)
     }
 
-    fn lock(&self) -> Guard<'_, K> {
+    pub(crate) fn lock(&self) -> Guard<'_, K> {
         // A panic in a scheduler is a fault of ours; its state is still the best there is.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -188,7 +183,11 @@ impl<K: Workers> Shared<K> {
     }
 
     /// Waits until something happens, and takes it down.
-    fn drive<'a>(&'a self, mut state: Guard<'a, K>, deadline: Option<Instant>) -> Guard<'a, K> {
+    pub(crate) fn drive<'a>(
+        &'a self,
+        mut state: Guard<'a, K>,
+        deadline: Option<Instant>,
+    ) -> Guard<'a, K> {
         let due = state.scheduler.tick();
         let attempt = state.scheduler.next_attempt();
         drop(state);
@@ -283,42 +282,10 @@ impl<K: Workers> Shared<K> {
         self.changed.notify_all();
         result
     }
-
-    /// Ends all workers, whatever they do, and waits for them.
-    fn end_workers(&self) {
-        let workers: Vec<_> =
-            self.lock().scheduler.workers().map(|(id, worker)| (id, worker.clone())).collect();
-        for (_, worker) in &workers {
-            worker.terminate();
-        }
-        let deadline = Instant::now().checked_add(GRACE);
-        for (_, worker) in &workers {
-            if !matches!(poll::wait_readable(worker.sentinel(), deadline), Ok(true)) {
-                worker.kill();
-            }
-        }
-        for (id, worker) in &workers {
-            let death = wait_for_death(&**worker);
-            self.reactor.remove(worker.answers(), worker.sentinel());
-            self.lock().scheduler.bury(*id, death);
-        }
-        self.changed.notify_all();
-    }
-}
-
-/// Waits until a worker has ended, and reaps it.
-fn wait_for_death(worker: &impl Worker) -> crate::worker::Death {
-    loop {
-        let _ = poll::wait_readable(worker.sentinel(), None);
-        match worker.death() {
-            Some(death) => return death,
-            None => std::thread::yield_now(),
-        }
-    }
 }
 
 /// Waits until something has changed.
-fn follow<'a, T>(
+pub(crate) fn follow<'a, T>(
     changed: &Condvar,
     state: MutexGuard<'a, T>,
     deadline: Option<Instant>,
@@ -456,49 +423,7 @@ impl<K: Workers> Hub for Shared<K> {
         stats
     }
 
-    /// What the supervisor does until all is over.
     fn supervise(&self) {
-        let _last = LastWords(self);
-        let mut state = self.lock();
-        let mut drives = state.drives;
-        loop {
-            if matches!(state.scheduler.phase(), Phase::Terminated | Phase::Broken(_)) {
-                drop(state);
-                self.end_workers();
-                return;
-            }
-            if state.scheduler.is_over() {
-                self.changed.notify_all();
-                return;
-            }
-            let must_not = state.driver == Driver::Caller || state.is_contended;
-            let need_not = state.drives != drives && !state.is_urgent;
-            if must_not || need_not {
-                drives = state.drives;
-                let deadline = Instant::now().checked_add(LINGER);
-                state.is_contended &= state.followers > 0;
-                state = follow(&self.relief, state, deadline);
-                continue;
-            }
-            state.is_urgent = false;
-            state.driver = Driver::Supervisor;
-            state = self.drive(state, None);
-            state.driver = Driver::Nobody;
-            if state.followers > 0 {
-                self.changed.notify_all();
-            }
-        }
-    }
-}
-
-/// Sees to it that nobody waits for a supervisor that has panicked, which would be a fault of ours.
-struct LastWords<'a, K: Workers>(&'a Shared<K>);
-
-impl<K: Workers> Drop for LastWords<'_, K> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.lock().scheduler.break_down("its supervisor panicked");
-            self.0.end_workers();
-        }
+        self.run();
     }
 }

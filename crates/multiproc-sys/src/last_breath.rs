@@ -31,8 +31,10 @@ pub fn note_out_of_memory(board: &'static Board, index: usize) {
 }
 
 extern "C" fn on_abort(signal: libc::c_int) {
+    // SAFETY: Takes nothing and only returns an address.
+    let errno = unsafe { libc::__errno_location() };
     // SAFETY: The location of the calling thread's errno is always valid.
-    let errno = unsafe { *libc::__errno_location() };
+    let errno = unsafe { *errno };
     if errno == libc::ENOMEM {
         // SAFETY: By the invariant null or a word that stays.
         if let Some(note) = unsafe { NOTE.load(Ordering::Acquire).as_ref() } {

@@ -93,7 +93,6 @@ impl<W: Worker> Slot<W> {
 
     /// Takes down that so many calls from number `seq` on are answered: their job, and the place of the first. None in
     /// it if nobody wants to know; none at all if it was not given them.
-    #[expect(clippy::type_complexity, reason = "two ways of nothing, explained above")]
     pub(super) fn answer(&mut self, seq: u64, count: usize) -> Option<Option<(Arc<Job>, usize)>> {
         let expected = self.first_open();
         let end = seq.checked_add(count as u64)?;

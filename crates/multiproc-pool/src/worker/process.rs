@@ -133,7 +133,7 @@ impl Worker for ProcessWorker {
             }
             Err(_) => return self.nonsense(),
         }
-        let fds = fds.drain(..).collect();
+        let fds = std::mem::take(fds);
         self.understand(bytes, fds).unwrap_or_else(|| self.nonsense())
     }
 
