@@ -106,7 +106,7 @@ impl<'p, I: Iterator, R> Imap<'p, I, R> {
             given: 0,
             ready: VecDeque::new(),
             last,
-            bar: Bar::default(),
+            bar: Bar::none(),
         }
     }
 

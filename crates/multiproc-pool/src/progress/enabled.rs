@@ -13,6 +13,10 @@ pub(crate) struct Bar {
 }
 
 impl Bar {
+    pub(crate) fn none() -> Self {
+        Self::default()
+    }
+
     pub(crate) fn new(label: Cow<'static, str>, total: Option<usize>) -> Self {
         let bar = match total {
             Some(total) => ProgressBar::new(total as u64),
