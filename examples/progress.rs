@@ -33,5 +33,5 @@ fn is_prime(number: u32) -> bool {
         // As a panic that nobody prints.
         std::panic::resume_unwind(Box::new("thirteen"));
     }
-    number > 1 && (2..).take_while(|x| x * x <= number).all(|x| number % x != 0)
+    number > 1 && (2..).take_while(|x| x * x <= number).all(|x| !number.is_multiple_of(x))
 }

@@ -6,11 +6,14 @@ use crate::{
     TaskError, TimeoutError,
     calls::{Calls, Packer, Unpack},
     core::{Core, Ticket, deadline},
+    job::Task,
     progress::Bar,
 };
 
 /// How many chunks a worker are under way unless the user says otherwise.
 const AHEAD: usize = 16;
+/// How long items are gathered before they are sent.
+const SOON: Duration = Duration::from_micros(200);
 
 /// An iterator over the results of a function called with each item; made by [`Pool::imap`](crate::Pool::imap) and
 /// [`Pool::imap_unordered`](crate::Pool::imap_unordered).
@@ -227,28 +230,56 @@ impl<'p, I: Iterator, R> Imap<'p, I, R> {
 
     /// Takes items and hands them to the pool, as far as the window allows.
     fn fill(&mut self) {
-        let Some(flow) = &mut self.flow else { return };
-        let window = self
-            .buffersize
-            .unwrap_or_else(|| AHEAD * self.chunksize * flow.ticket.hub.size().max(1));
-        let ahead = |flow: &Flow<I::Item, R>| flow.packer.place - flow.refused - self.given;
+        let Some(flow) = &self.flow else { return };
+        let size = flow.ticket.hub.size().max(1);
+        let window = self.buffersize.unwrap_or(AHEAD * self.chunksize * size);
         // Not for every single result: several items together cost less.
-        if self.is_exhausted || ahead(flow) + (window / 4).max(1) > window {
+        if self.is_exhausted || self.ahead() + (window / 4).max(1) > window {
             return;
         }
-        let mut tasks = Vec::new();
-        while ahead(flow) < window {
-            let Some(item) = self.items.next() else {
-                self.is_exhausted = true;
-                break;
+        let mut since = Instant::now();
+        while !self.is_exhausted && self.ahead() < window {
+            let Some(flow) = &mut self.flow else { return };
+            let tasks = match self.items.next() {
+                Some(item) => flow.packer.push((item,)),
+                None => {
+                    self.is_exhausted = true;
+                    break;
+                }
             };
-            tasks.extend(flow.packer.push((item,)));
-            if flow.packer.chunk() >= self.chunksize {
+            let ends = flow.packer.chunk() >= self.chunksize;
+            if ends {
                 flow.packer.end_chunk();
             }
+            self.submit(tasks);
+            // Where the input is slow, what it has given must not wait for the rest, nor must results.
+            if ends && since.elapsed() > SOON {
+                self.flush();
+                self.collect();
+                if self.ready.front().is_some_and(Option::is_some) {
+                    return;
+                }
+                since = Instant::now();
+            }
         }
+        self.flush();
+    }
+
+    /// How many items are taken ahead of the results that were given back.
+    fn ahead(&self) -> usize {
+        self.flow.as_ref().map_or(0, |flow| flow.packer.place - flow.refused - self.given)
+    }
+
+    /// Hands over what there is.
+    fn flush(&mut self) {
+        let Some(flow) = &mut self.flow else { return };
         flow.packer.end_chunk();
-        tasks.extend(flow.packer.take());
+        let tasks = flow.packer.take();
+        self.submit(tasks);
+    }
+
+    fn submit(&mut self, tasks: Vec<Task>) {
+        let Some(flow) = &mut self.flow else { return };
         let count: usize = tasks.iter().map(|task| task.count).sum();
         if let Err(err) = flow.ticket.submit(tasks) {
             // The pool takes no more: what is with it still comes, then this error, then nothing.

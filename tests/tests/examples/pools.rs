@@ -19,7 +19,7 @@ fn crashes_cost_four_results() -> TestResult {
         "task 3: worker was lost (signal 11)",
         "task 7: worker was lost (signal 6)",
         "task 11: worker was lost (signal 6), out of memory",
-        "task 15: task took longer than 1s",
+        "task 15: task took longer than 3s",
         "all other 16 results are right",
     ];
     assert_eq!(lines_of("crash_isolation")?, expected);

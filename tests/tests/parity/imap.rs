@@ -74,7 +74,7 @@ fn request_in_time(ctx: &Context) -> TestResult {
 fn failing_task_fails_its_request(ctx: &Context) -> TestResult {
     let pool = pool(ctx)?;
     let half = |x: u64| {
-        assert!(x % 2 == 0, "odd");
+        assert!(x.is_multiple_of(2), "odd");
         x / 2
     };
     for (x, result) in (0..).zip(pool.imap(half, 0..10).chunksize(3)) {

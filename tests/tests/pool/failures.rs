@@ -75,7 +75,11 @@ fn chunk_is_lost_without_retries_and_taken_apart_with(ctx: &Context) -> TestResu
     let hard = pool(ctx, 2)?;
     let results: Vec<_> = hard.imap(end_somehow, (0..4u32).chain(28..32)).chunksize(4).collect();
     let gone = Err(lost(None, Some(0)));
-    assert_eq!(results[..4], [gone.clone(), gone.clone(), gone.clone(), gone.clone()]);
+    assert_eq!(results[3], gone);
+    // What was done before is lost with it, unless the worker had sent it, or another one did it.
+    for (x, result) in (0..).zip(&results[..3]) {
+        assert!([&Ok(x), &gone].contains(&result), "{result:?}");
+    }
     assert_eq!(results[4..], [Ok(28), Ok(29), Ok(30), Ok(31)]);
 
     let soft = Pool::builder().processes(2).context(ctx.clone()).retries(2).build()?;

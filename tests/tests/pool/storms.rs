@@ -116,8 +116,12 @@ const USES: [Use; 5] = [
                 let (called, failed) = (tally.clone(), tally.clone());
                 tally.callbacks.fetch_add(1, Relaxed);
                 pool.apply_async(work, (x,))
-                    .callback(move |_| drop(called.called.fetch_add(1, Relaxed)))
-                    .error_callback(move |_| drop(failed.called.fetch_add(1, Relaxed)))
+                    .callback(move |_| {
+                        called.called.fetch_add(1, Relaxed);
+                    })
+                    .error_callback(move |_| {
+                        failed.called.fetch_add(1, Relaxed);
+                    })
             })
             .collect();
         for (x, result) in (0..).zip(results) {

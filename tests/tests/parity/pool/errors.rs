@@ -34,7 +34,7 @@ enum Refusal {
 }
 
 fn halve(x: u32) -> Result<u32, Refusal> {
-    if x % 2 == 0 { Ok(x / 2) } else { Err(Refusal::TooOdd { by: x % 2 }) }
+    if x.is_multiple_of(2) { Ok(x / 2) } else { Err(Refusal::TooOdd { by: x % 2 }) }
 }
 
 // parity: pool.error-kind-kept

@@ -86,11 +86,14 @@ fn failing_initializer_breaks_the_pool(ctx: &Context) -> TestResult {
     Ok(())
 }
 
+/// A call that ends its worker.
+type End = fn(&Pool) -> AsyncResult<()>;
+
 // parity: pool.worker-death
 // complaint: 1
 fn worker_that_dies_costs_its_call(ctx: &Context) -> TestResult {
     let pool = pool(ctx, 2)?;
-    let ends: [(fn(&Pool) -> AsyncResult<()>, _, _); 3] = [
+    let ends: [(End, _, _); 3] = [
         (|pool| pool.apply_async(|| std::process::exit(3), ()), None, Some(3)),
         (|pool| pool.apply_async(|| multiproc::exit(4), ()), None, Some(4)),
         (|pool| pool.apply_async(|| std::process::abort(), ()), Some(libc::SIGABRT), None),
