@@ -6,13 +6,28 @@ use multiproc::{
     Context, Failure, Pool, TaskError,
     pool::{AsyncResult, GetTimeoutError},
 };
-use multiproc_tests::{Scratch, TestResult, each_start_method, name_of};
+use multiproc_tests::{Scratch, TestResult, context_named, each_start_method, in_child, name_of};
 
 use super::{pool, square};
 
 each_start_method! {
     workers_are_replaced_after_so_many_tasks, initializer_runs_once_in_each_worker,
-    failing_initializer_breaks_the_pool, worker_that_dies_costs_its_call,
+    failing_initializer_breaks_the_pool, worker_that_dies_costs_its_call, child_may_have_a_pool,
+}
+
+// parity: process.pool-in-child
+fn child_may_have_a_pool(ctx: &Context) -> TestResult {
+    let squares = in_child(ctx, square_in_a_pool, (name_of(ctx),))?;
+    assert_eq!(squares, [0, 1, 4, 9, 16, 25, 36]);
+    Ok(())
+}
+
+fn square_in_a_pool(method: String) -> Result<Vec<u64>, Failure> {
+    let pool = pool(&context_named(&method), 4)?;
+    let squares = pool.map(square, 0..7)?;
+    pool.close();
+    pool.join()?;
+    Ok(squares)
 }
 
 // parity: pool.worker-replacement
