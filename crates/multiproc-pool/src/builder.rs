@@ -62,7 +62,8 @@ impl Builder {
     /// Sets the context, and with it the start method of the workers; by default the default context.
     ///
     /// With fork, a worker that has to be replaced is forked by whichever thread of yours waits for the pool at that
-    /// moment, or gives it the next task, never behind your back.
+    /// moment, or gives it the next task, never behind your back. It may happen while a callback runs on the pool's own
+    /// thread, so with fork a callback should hold no lock that tasks need.
     pub fn context(mut self, context: Context) -> Self {
         self.context = context;
         self

@@ -183,7 +183,14 @@ impl<W: Worker> Scheduler<W> {
                 }
                 Answer::Results { seq, count, outcome } => {
                     match self.slots[at].answer(seq, count) {
-                        Some(Some((job, start))) => self.deliver(&job, start, count, outcome),
+                        Some(Some((job, start))) => {
+                            self.deliver(&job, start, count, outcome);
+                            let slot = &self.slots[at];
+                            if slot.is_ready && slot.backlog.is_empty() {
+                                // Nothing is to come; to ask would be a system call more for each call.
+                                return false;
+                            }
+                        }
                         Some(None) => {}
                         None => return true,
                     }

@@ -2,7 +2,7 @@
 //!
 //! A worker may be a process, a thread, or a host: it takes orders, answers each call of each order, in their order, and
 //! may die at any moment. Which call it was at is on its [`Board`], so a death costs exactly the calls that it had begun
-//! and not answered.
+//! and not answered. README.md beside this file tells how.
 
 mod claims;
 mod frame;
