@@ -10,11 +10,13 @@ before it serves.
     flow LENGTH COUNT       messages to a child, each on a core of its own
     pairs LOCK              acquire and release
     array COUNT             go through an array of that many numbers
+    pool ROW                what that row does with a pool
 """
 
 import sys
 
 import connection
+import pool
 import start
 import sync
 
@@ -32,6 +34,8 @@ def figures(order, *words):
         return sync.pairs(words[0])
     if order == "array":
         return sync.array(int(words[0]))
+    if order == "pool":
+        return pool.use_pool(words[0])
     raise ValueError(f"unknown order {order!r}")
 
 

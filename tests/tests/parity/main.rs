@@ -7,3 +7,7 @@ mod start_methods;
 mod connection;
 mod misc;
 mod sync;
+mod pool;
+mod imap;
+mod async_result;
+mod thread_pool;
