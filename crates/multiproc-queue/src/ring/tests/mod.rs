@@ -1,0 +1,57 @@
+//! The ring in one process, and under kills.
+
+mod basics;
+mod steps;
+
+use super::{Record, Refused, Ring, Taken, Waiting, patience::Patience};
+
+/// A ring in as little memory as it takes.
+pub(super) fn small(capacity: usize, bound: usize) -> Ring {
+    let segment = multiproc_shm::Segment::sparse(super::layout::DATA + capacity).unwrap();
+    Ring::in_segment(segment, bound).unwrap()
+}
+
+pub(super) fn put_within(ring: &Ring, bytes: &[u8], patience: Patience) -> Result<u32, Refused> {
+    let record = Record { bytes, fds: &[], in_file: false };
+    let mut waiting = Waiting::new(patience);
+    loop {
+        match ring.put(&record, &mut waiting) {
+            Err(Refused::Slice) => {}
+            other => return other,
+        }
+    }
+}
+
+pub(super) fn get_within(ring: &Ring, patience: Patience) -> Result<(Vec<u8>, Taken), Refused> {
+    let (mut bytes, mut waiting) = (Vec::new(), Waiting::new(patience));
+    loop {
+        match ring.get(&mut bytes, None, &mut waiting) {
+            Err(Refused::Slice) => {}
+            other => return other.map(|taken| (bytes, taken)),
+        }
+    }
+}
+
+pub(super) fn put(ring: &Ring, bytes: &[u8]) {
+    put_within(ring, bytes, Patience::Endless).unwrap();
+}
+
+pub(super) fn get(ring: &Ring) -> Vec<u8> {
+    get_within(ring, Patience::Endless).unwrap().0
+}
+
+pub(super) fn try_get(ring: &Ring) -> Option<Vec<u8>> {
+    match get_within(ring, Patience::None) {
+        Ok((bytes, _)) => Some(bytes),
+        Err(Refused::TimedOut) => None,
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
+pub(super) fn try_put(ring: &Ring, bytes: &[u8]) -> bool {
+    match put_within(ring, bytes, Patience::None) {
+        Ok(_) => true,
+        Err(Refused::TimedOut) => false,
+        Err(other) => panic!("{other:?}"),
+    }
+}

@@ -1,0 +1,1 @@
+//! Kills after every instruction.
