@@ -61,7 +61,7 @@ pub(super) struct Held<'a> {
     /// True if the holder before was killed.
     pub(super) died: bool,
     // Dropped after the release, so that a kill between the two is noticed.
-    _pending: Pending,
+    _pending: Pending<'a>,
 }
 
 /// How a leader's wait ended.
