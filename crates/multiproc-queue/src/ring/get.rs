@@ -130,7 +130,7 @@ impl Ring {
             return Ok(());
         }
         let patience = waiting.patience;
-        match fields.put.side.lead(waiting.slices(), patience, look) {
+        match fields.put.side.lead(&fields.get.side, waiting.slices(), patience, look) {
             Led::Look => Ok(()),
             Led::Slice => Err(Refused::Slice),
         }

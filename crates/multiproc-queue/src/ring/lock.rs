@@ -180,13 +180,19 @@ impl Side {
         }
     }
 
-    /// Sleeps, as the leader of the other side, until this side has done something. `look` says whether it has.
+    /// Sleeps, as the leader of the `other` side, until this side has done something. `look` says whether it has.
     pub(super) fn lead(
         &self,
+        other: &Side,
         slices: &mut Slices,
         patience: Patience,
         mut look: impl FnMut() -> bool,
     ) -> Led {
+        if other.has_leader() {
+            // Both sides cannot have to wait. Either that one has been called and comes, or who was about to call it was
+            // killed and the kernel has woken somebody else in its place.
+            other.nudge();
+        }
         self.leader.store(WAITING, SeqCst);
         let was = self.lock.fetch_or(WAITERS, SeqCst);
         if was & OWNER != 0 && was & WAITERS == 0 {

@@ -134,7 +134,7 @@ impl Ring {
                 continue;
             }
             let patience = waiting.patience;
-            match fields.get.side.lead(waiting.slices(), patience, look) {
+            match fields.get.side.lead(&fields.put.side, waiting.slices(), patience, look) {
                 Led::Look => {}
                 Led::Slice => return Err(Refused::Slice),
             }

@@ -2,8 +2,16 @@
 
 mod basics;
 mod steps;
+mod victim;
+
+use std::cell::Cell;
 
 use super::{Record, Refused, Ring, Taken, Waiting, patience::Patience};
+
+thread_local! {
+    /// True in threads that never look again by themselves, so that a wake-up that is lost is found out.
+    pub(super) static WITHOUT_SLICES: Cell<bool> = const { Cell::new(false) };
+}
 
 /// A ring in as little memory as it takes.
 pub(super) fn small(capacity: usize, bound: usize) -> Ring {
