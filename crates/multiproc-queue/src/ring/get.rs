@@ -9,6 +9,7 @@ use super::{
     Descriptors, Landing, Refused, Ring, cpu,
     layout::{DISCARDED, ENDED, Header, OPEN, Position, SOFT, WORD, span},
     lock::Led,
+    packets::Inbox,
     patience::{Patience, Waiting},
 };
 
@@ -35,6 +36,7 @@ impl Ring {
         &self,
         landing: &mut impl Landing,
         claim: Option<&AtomicU64>,
+        inbox: Inbox<'_>,
         waiting: &mut Waiting,
     ) -> Result<Taken, Refused> {
         let fields = self.fields();
@@ -52,14 +54,14 @@ impl Ring {
             if fields.state.shutdown.load(Relaxed) != DISCARDED
                 && let Some((header, offset)) = self.find(tail)?
             {
-                let (taken, end) = self.take(tail, header, offset, landing, claim)?;
+                let (taken, end) = self.take(tail, (header, offset), landing, claim, inbox)?;
                 drop(held);
                 if SOFT < end {
                     self.trim_if_drained();
                 }
                 return Ok(taken);
             }
-            self.wait_for_record(tail, waiting)?;
+            self.wait_for_record(tail, inbox, waiting)?;
         }
     }
 
@@ -68,10 +70,10 @@ impl Ring {
     fn take(
         &self,
         tail: Position,
-        header: Header,
-        offset: usize,
+        (header, offset): (Header, usize),
         landing: &mut impl Landing,
         claim: Option<&AtomicU64>,
+        inbox: Inbox<'_>,
     ) -> Result<(Taken, usize), Refused> {
         let fields = self.fields();
         let (start, end) = span(offset, header.length());
@@ -80,7 +82,7 @@ impl Ring {
         let mut packet = None;
         if header.kind().has_packet {
             let number = payload.get::<u64>(0).map_err(|_| Refused::Damaged)?;
-            packet = Some((number, self.look_for_packet(number)));
+            packet = Some((number, self.look_for_packet(inbox, number)));
             payload = payload.slice(WORD..).map_err(|_| Refused::Damaged)?;
         }
         if !landing.land(payload) {
@@ -95,7 +97,7 @@ impl Ring {
         let (mut fds, mut is_complete) = (Descriptors::new(), true);
         if let Some((number, is_there)) = packet {
             // After the store: before it, a kill would leave a record without its descriptors.
-            is_complete = is_there && self.take_packet(number, &mut fds);
+            is_complete = is_there && self.take_packet(inbox, number, &mut fds);
         }
         if fields.state.watched.load(SeqCst) != 0 {
             self.settle_event();
@@ -105,7 +107,12 @@ impl Ring {
 
     /// With the lock of the consumers held and nothing to be had: waits until a look may be worth while.
     #[cold]
-    fn wait_for_record(&self, tail: Position, waiting: &mut Waiting) -> Result<(), Refused> {
+    fn wait_for_record(
+        &self,
+        tail: Position,
+        inbox: Inbox<'_>,
+        waiting: &mut Waiting,
+    ) -> Result<(), Refused> {
         let fields = self.fields();
         match fields.state.shutdown.load(SeqCst) {
             OPEN => {}
@@ -117,7 +124,7 @@ impl Ring {
             ENDED if self.find(tail)?.is_some() => return Ok(()),
             _ => return Err(Refused::ShutDown),
         }
-        self.sweep_packets(tail)?;
+        self.sweep_packets(inbox, tail)?;
         if fields.state.watched.load(SeqCst) != 0 {
             self.settle_event();
         }
@@ -125,15 +132,21 @@ impl Ring {
             // Once more: with the patience used up, what has just come still counts.
             return if self.is_there(tail) { Ok(()) } else { Err(Refused::TimedOut) };
         }
-        let look = || self.is_there(tail) || fields.state.shutdown.load(SeqCst) != OPEN;
+        let departures = *waiting.departures(&fields.state);
+        let look = || {
+            self.is_there(tail)
+                || fields.state.shutdown.load(SeqCst) != OPEN
+                || fields.state.departures.load(SeqCst) != departures
+        };
         if cpu::spin(&fields.put_cpu, look) {
             return Ok(());
         }
         let patience = waiting.patience;
-        match fields.put.side.lead(&fields.get.side, waiting.slices(), patience, look) {
-            Led::Look => Ok(()),
-            Led::Slice => Err(Refused::Slice),
+        let led = fields.put.side.lead(&fields.get.side, waiting.slices(), patience, look);
+        if led == Led::Slice || waiting.has_departed(&fields.state) {
+            return Err(Refused::Slice);
         }
+        Ok(())
     }
 
     /// The record of which `position` says where it should be, if it exists; its header, and where that is.

@@ -107,6 +107,8 @@ pub(super) struct State {
     pub(super) shutdown: AtomicU32,
     /// 1 once somebody watches the event.
     pub(super) watched: AtomicU32,
+    /// How often a process has let go of the queue, so that those who wait look whether anybody is left.
+    pub(super) departures: AtomicU32,
 }
 
 /// Items may be put.

@@ -3,7 +3,7 @@
 
 #![expect(unsafe_code, reason = "lends the fields in the first page of the memory")]
 
-pub(crate) mod patience;
+mod patience;
 mod futex;
 mod alive;
 mod pending;
@@ -39,7 +39,8 @@ use layout::{DATA, Fields, MAGIC, MARGIN, SOFT, WORD};
 
 pub(crate) use get::Taken;
 pub(crate) use landing::{Landing, Row, Spot};
-pub(crate) use patience::Waiting;
+pub(crate) use packets::Inbox;
+pub(crate) use patience::{Patience, Waiting};
 pub(crate) use put::Record;
 pub(crate) use refused::Refused;
 
@@ -56,7 +57,6 @@ pub(crate) struct Ring {
     capacity: usize,
     /// The most items at a time.
     bound: u32,
-    packets: packets::Packets,
     event: event::Event,
 }
 
@@ -95,16 +95,14 @@ impl Ring {
         fields.put.soft.store(soft, Relaxed);
         fields.put.lap.store(soft, Relaxed);
         fields.fixed.magic.store(MAGIC, SeqCst);
-        let packets = packets::Packets::new().map_err(os("make the sockets of a queue"))?;
         let event = event::Event::new().map_err(os("make the event of a queue"))?;
-        Self::attach(segment, packets, event)
+        Self::attach(segment, event)
     }
 
     /// Checks what came from outside before anything relies on it.
     fn attach(
         segment: Segment,
-        packets: packets::Packets,
-        event: event::Event,
+            event: event::Event,
     ) -> Result<Self, ShmError> {
         let foreign = |what| Err(ShmError::Foreign { what });
         if segment.size() < DATA + 2 * MARGIN {
@@ -132,7 +130,7 @@ impl Ring {
             bound => u32::try_from(bound).unwrap_or(u32::MAX),
         };
         let fields = NonNull::from(fields);
-        Ok(Self { segment, fields, capacity, bound, packets, event })
+        Ok(Self { segment, fields, capacity, bound, event })
     }
 
     #[inline]
@@ -189,25 +187,20 @@ fn namespace() -> u64 {
 #[derive(Serialize, Deserialize)]
 struct Parts {
     segment: Segment,
-    sender: Handle,
-    receiver: Handle,
     event: Handle,
 }
 
 impl Serialize for Ring {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (sender, receiver) = self.packets.handles();
         let event = self.event.handle();
-        Parts { segment: self.segment.clone(), sender, receiver, event }.serialize(serializer)
+        Parts { segment: self.segment.clone(), event }.serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Ring {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let parts = Parts::deserialize(deserializer)?;
-        let packets = packets::Packets::from_handles(parts.sender, parts.receiver);
-        Self::attach(parts.segment, packets, event::Event::from_handle(parts.event))
-            .map_err(de::Error::custom)
+        Self::attach(parts.segment, event::Event::from_handle(parts.event)).map_err(de::Error::custom)
     }
 }
 

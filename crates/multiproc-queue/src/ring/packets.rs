@@ -15,50 +15,33 @@
 
 use std::{
     io::{self, ErrorKind},
-    os::fd::{AsFd, BorrowedFd},
+    os::fd::BorrowedFd,
 };
 
 use multiproc_sys::{
     packet,
     primitive::Ordering::{Relaxed, SeqCst},
 };
-use multiproc_wire::Handle;
 
-use super::{Descriptors, Refused, Ring, layout::Position};
+use super::{Descriptors, Record, Refused, Ring, layout::Position};
 
-/// Both ends: every process that has the queue may put and get.
-#[derive(Debug)]
-pub(super) struct Packets {
-    sender: Handle,
-    receiver: Handle,
-}
+/// The receiving end of the pair.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Inbox<'a>(pub(crate) BorrowedFd<'a>);
 
-impl Packets {
-    pub(super) fn new() -> io::Result<Self> {
-        let (sender, receiver) = packet::pair()?;
-        Ok(Self::from_handles(sender.into(), receiver.into()))
-    }
-
-    pub(super) fn from_handles(sender: Handle, receiver: Handle) -> Self {
-        Self { sender, receiver }
-    }
-
-    pub(super) fn handles(&self) -> (Handle, Handle) {
-        (self.sender.clone(), self.receiver.clone())
-    }
-
+impl Inbox<'_> {
     /// The number of the packet that would be received next, if there is one of ours.
-    fn first(&self) -> Option<u64> {
-        packet::peek(self.receiver.as_fd())?.start.map(u64::from_ne_bytes)
+    fn first(self) -> Option<u64> {
+        packet::peek(self.0)?.start.map(u64::from_ne_bytes)
     }
 
     /// Receives what [`first`](Self::first) has shown.
-    fn take(&self, fds: &mut Descriptors) -> io::Result<bool> {
-        packet::try_recv(self.receiver.as_fd(), &mut Vec::new(), fds)
+    fn take(self, fds: &mut Descriptors) -> io::Result<bool> {
+        packet::try_recv(self.0, &mut Vec::new(), fds)
     }
 
     /// Throws away all packets with a lower number; true if there were any.
-    fn discard_below(&self, number: u64) -> bool {
+    fn discard_below(self, number: u64) -> bool {
         let mut any = false;
         while self.first().is_some_and(|first| first < number) {
             let _ = self.take(&mut Descriptors::new());
@@ -70,14 +53,15 @@ impl Packets {
 
 impl Ring {
     /// Sends the descriptors of a record, if it has any, and returns the number of their packet.
-    pub(super) fn send_packet(&self, fds: &[BorrowedFd<'_>]) -> io::Result<Option<u64>> {
-        if fds.is_empty() {
+    pub(super) fn send_packet(&self, record: &Record<'_>) -> io::Result<Option<u64>> {
+        if record.fds.is_empty() {
             return Ok(None);
         }
+        let outbox = record.outbox.ok_or(ErrorKind::NotConnected)?;
         let last = &self.fields().put.packet;
         let number = last.load(Relaxed) + 1;
         last.store(number, SeqCst);
-        match packet::try_send(self.packets.sender.as_fd(), &number.to_ne_bytes(), fds) {
+        match packet::try_send(outbox, &number.to_ne_bytes(), record.fds) {
             Ok(()) => Ok(Some(number)),
             // The descriptors of all that is under way are counted too: taking some out makes room.
             Err(err) if err.raw_os_error() == Some(libc::ETOOMANYREFS) => {
@@ -88,20 +72,20 @@ impl Ring {
     }
 
     /// True if the packet of this number is the next one; those before it belong to no record.
-    pub(super) fn look_for_packet(&self, number: u64) -> bool {
-        self.packets.discard_below(number);
-        self.packets.first() == Some(number)
+    pub(super) fn look_for_packet(&self, inbox: Inbox<'_>, number: u64) -> bool {
+        inbox.discard_below(number);
+        inbox.first() == Some(number)
     }
 
     /// Receives the packet that was looked for; false if that failed, and then it is lost.
-    pub(super) fn take_packet(&self, number: u64, fds: &mut Descriptors) -> bool {
-        let taken = self.packets.first() == Some(number) && self.packets.take(fds).is_ok();
+    pub(super) fn take_packet(&self, inbox: Inbox<'_>, number: u64, fds: &mut Descriptors) -> bool {
+        let taken = inbox.first() == Some(number) && inbox.take(fds).is_ok();
         self.fields().get.swept.fetch_max(number, SeqCst);
         taken
     }
 
     /// Throws away packets that belong to no record, when there is none; with the lock of the consumers held.
-    pub(super) fn sweep_packets(&self, tail: Position) -> Result<(), Refused> {
+    pub(super) fn sweep_packets(&self, inbox: Inbox<'_>, tail: Position) -> Result<(), Refused> {
         let fields = self.fields();
         let last = fields.put.packet.load(SeqCst);
         if last == fields.get.swept.load(SeqCst) || self.find(tail)?.is_some() {
@@ -109,7 +93,7 @@ impl Ring {
         }
         // Every record whose packet has a lower number was there before `last` was stored; and there is no record. The
         // packet of that number itself may be on its way.
-        if self.packets.discard_below(last) && fields.get.side.has_leader() {
+        if inbox.discard_below(last) && fields.get.side.has_leader() {
             fields.get.side.nudge();
         }
         if !fields.put.side.is_owned() {

@@ -2,6 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use multiproc_sys::primitive::Ordering::SeqCst;
+
+use super::layout::State;
+
 /// How long a call waits for room or for an item.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Patience {
@@ -84,12 +88,24 @@ impl Slices {
 pub(crate) struct Waiting {
     pub(super) patience: Patience,
     slices: Option<Slices>,
+    /// The number of departures of which this call knows.
+    departures: Option<u32>,
 }
 
 impl Waiting {
     #[inline]
     pub(crate) fn new(patience: Patience) -> Self {
-        Self { patience, slices: None }
+        Self { patience, slices: None, departures: None }
+    }
+
+    pub(super) fn departures(&mut self, state: &State) -> &mut u32 {
+        self.departures.get_or_insert_with(|| state.departures.load(SeqCst))
+    }
+
+    /// True if somebody has let go of the queue since this was last asked.
+    pub(super) fn has_departed(&mut self, state: &State) -> bool {
+        let now = state.departures.load(SeqCst);
+        std::mem::replace(self.departures(state), now) != now
     }
 
     pub(super) fn slices(&mut self) -> &mut Slices {

@@ -18,6 +18,8 @@ pub(crate) struct Record<'a> {
     pub(crate) bytes: &'a [u8],
     /// Descriptors that go with it.
     pub(crate) fds: &'a [BorrowedFd<'a>],
+    /// The socket that descriptors are sent through.
+    pub(crate) outbox: Option<BorrowedFd<'a>>,
     /// True if the payload is the length of the item, and the first descriptor its file.
     pub(crate) in_file: bool,
 }
@@ -112,7 +114,7 @@ impl Ring {
             let place = self.find_place(head, record)?;
             if let Some(place) = place {
                 self.make_memory(place.end + WORD)?;
-                match self.send_packet(record.fds) {
+                match self.send_packet(record) {
                     Ok(packet) => return self.complete(head, place, record, packet),
                     // A full socket is a full queue.
                     Err(err) if err.kind() == ErrorKind::WouldBlock => {}
@@ -127,16 +129,19 @@ impl Ring {
             if waiting.patience.is_over() {
                 return Err(Refused::TimedOut);
             }
+            let departures = *waiting.departures(&fields.state);
             let look = || {
-                fields.tail.load(SeqCst) != tail || fields.state.shutdown.load(SeqCst) != OPEN
+                fields.tail.load(SeqCst) != tail
+                    || fields.state.shutdown.load(SeqCst) != OPEN
+                    || fields.state.departures.load(SeqCst) != departures
             };
             if cpu::spin(&fields.get_cpu, look) {
                 continue;
             }
             let patience = waiting.patience;
-            match fields.get.side.lead(&fields.put.side, waiting.slices(), patience, look) {
-                Led::Look => {}
-                Led::Slice => return Err(Refused::Slice),
+            let led = fields.get.side.lead(&fields.put.side, waiting.slices(), patience, look);
+            if led == Led::Slice || waiting.has_departed(&fields.state) {
+                return Err(Refused::Slice);
             }
         }
     }

@@ -4,6 +4,7 @@ use multiproc_sys::primitive::Ordering::SeqCst;
 
 use super::{
     Refused, Ring,
+    packets::Inbox,
     layout::{DISCARDED, ENDED, OPEN, Position, difference},
     patience::Patience,
 };
@@ -34,7 +35,7 @@ impl Ring {
     }
 
     /// Lets nothing more be put; with `discard` nothing be taken either.
-    pub(crate) fn shut_down(&self, discard: bool) {
+    pub(crate) fn shut_down(&self, discard: bool, inbox: Option<Inbox<'_>>) {
         let fields = self.fields();
         let end = if discard { DISCARDED } else { ENDED };
         fields.state.shutdown.fetch_max(end, SeqCst);
@@ -42,12 +43,12 @@ impl Ring {
         fields.put.side.rouse();
         fields.get.side.rouse();
         if discard {
-            self.discard();
+            self.discard(inbox);
         }
     }
 
     /// Gives back the records that nobody may take any more.
-    fn discard(&self) {
+    fn discard(&self, inbox: Option<Inbox<'_>>) {
         let fields = self.fields();
         let Ok(held) = fields.get.side.lock(&fields.put.side, Patience::Endless) else { return };
         let mut tail = Position(fields.tail.load(SeqCst));
@@ -56,9 +57,10 @@ impl Ring {
             if header.kind().has_packet
                 && let Ok(payload) = self.bytes(super::layout::span(offset, header.length()).0, 8)
                 && let Ok(number) = payload.get::<u64>(0)
-                && self.look_for_packet(number)
+                && let Some(inbox) = inbox
+                && self.look_for_packet(inbox, number)
             {
-                self.take_packet(number, &mut Vec::new());
+                self.take_packet(inbox, number, &mut Vec::new());
             }
             tail = Position::new(end, tail.count().wrapping_add(1));
             fields.tail.store(tail.0, SeqCst);
@@ -73,8 +75,9 @@ impl Ring {
         self.fields().state.shutdown.load(SeqCst) != OPEN
     }
 
-    /// Has everybody who waits look again: the number of holders has changed.
-    pub(crate) fn rouse(&self) {
+    /// Has everybody who waits look whether anybody is left: one has let go of the queue.
+    pub(crate) fn depart(&self) {
+        self.fields().state.departures.fetch_add(1, SeqCst);
         self.fields().put.side.rouse();
         self.fields().get.side.rouse();
         self.announce_end();

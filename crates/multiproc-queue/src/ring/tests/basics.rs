@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     fs::File,
-    os::fd::AsFd,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -187,8 +187,8 @@ fn shut_down_ends_all_waiting() {
                 });
             }
             thread::sleep(Duration::from_millis(5));
-            empty.shut_down(discard);
-            full.shut_down(discard);
+            empty.shut_down(discard, None);
+            full.shut_down(discard, None);
         });
         let last = get_within(&full, Patience::Endless);
         assert_eq!(last.is_ok(), !discard);
@@ -200,28 +200,30 @@ fn shut_down_ends_all_waiting() {
 #[test]
 fn descriptors_arrive_with_their_record() {
     let ring = Ring::new(0).unwrap();
+    let (outbox, inbox) = multiproc_sys::packet::pair().unwrap();
     let file = File::open("/dev/null").unwrap();
     let fds = [file.as_fd(); 3];
+    fn record<'a>(bytes: &'a [u8], fds: &'a [BorrowedFd<'a>], outbox: &'a OwnedFd) -> Record<'a> {
+        Record { bytes, fds, outbox: Some(outbox.as_fd()), in_file: false }
+    }
     for round in 0..300 {
         let bytes = [round as u8; 5];
-        let record = Record { bytes: &bytes, fds: &fds[..round % 4], in_file: false };
-        ring.put(&record, &mut Waiting::new(Patience::None)).unwrap();
+        ring.put(&record(&bytes, &fds[..round % 4], &outbox), &mut Waiting::new(Patience::None)).unwrap();
         if round % 7 == 0 {
             // What a producer leaves that is killed before its header.
-            ring.send_packet(&fds).unwrap();
+            ring.send_packet(&record(&bytes, &fds[..1], &outbox)).unwrap();
         }
-        let (got, taken) = get_within(&ring, Patience::None).unwrap();
+        let (got, taken) = get_with(&ring, Patience::None, &inbox).unwrap();
         assert_eq!((got, taken.fds.len(), taken.is_complete), (bytes.to_vec(), round % 4, true));
     }
     // A socket full of what belongs to no record is no full queue for ever.
-    while ring.send_packet(&fds).is_ok() {}
-    let record = Record { bytes: b"last", fds: &fds, in_file: false };
+    while ring.send_packet(&record(b"", &fds[..1], &outbox)).is_ok() {}
     thread::scope(|scope| {
         scope.spawn(|| {
             let mut waiting = Waiting::new(Patience::Endless);
-            while matches!(ring.put(&record, &mut waiting), Err(Refused::Slice)) {}
+            while matches!(ring.put(&record(b"last", &fds, &outbox), &mut waiting), Err(Refused::Slice)) {}
         });
-        let (got, taken) = get_within(&ring, Patience::Endless).unwrap();
+        let (got, taken) = get_with(&ring, Patience::Endless, &inbox).unwrap();
         assert_eq!((got.as_slice(), taken.fds.len()), (&b"last"[..], 3));
     });
 }
@@ -241,7 +243,7 @@ fn event_is_readable_exactly_while_there_are_items() {
     put(&ring, b"again");
     assert!(readable());
     get(&ring);
-    ring.shut_down(false);
+    ring.shut_down(false, None);
     assert!(readable(), "the end is something to look at");
 }
 
@@ -279,7 +281,7 @@ fn ring_travels_and_is_checked() {
     assert_eq!(get(&copy), b"item");
     let other = multiproc_shm::Segment::new(1 << 20).unwrap();
     let null = || multiproc_wire::Handle::from(std::os::fd::OwnedFd::from(File::open("/dev/null").unwrap()));
-    let message = multiproc_wire::encode(&(other, null(), null(), null())).unwrap();
+    let message = multiproc_wire::encode(&(other, null())).unwrap();
     assert!(message.decode::<Ring>().is_err());
 }
 

@@ -6,11 +6,15 @@ mod victim;
 
 use std::cell::Cell;
 
-use super::{Record, Refused, Ring, Taken, Waiting, patience::Patience};
+use std::os::fd::{AsFd, OwnedFd};
+
+use super::{Inbox, Patience, Record, Refused, Ring, Taken, Waiting};
 
 thread_local! {
     /// True in threads that never look again by themselves, so that a wake-up that is lost is found out.
     pub(super) static WITHOUT_SLICES: Cell<bool> = const { Cell::new(false) };
+    /// The end of a socket that nobody sends to.
+    static NO_PACKETS: OwnedFd = multiproc_sys::packet::pair().unwrap().0;
 }
 
 /// A ring in as little memory as it takes.
@@ -20,7 +24,7 @@ pub(super) fn small(capacity: usize, bound: usize) -> Ring {
 }
 
 pub(super) fn put_within(ring: &Ring, bytes: &[u8], patience: Patience) -> Result<u32, Refused> {
-    let record = Record { bytes, fds: &[], in_file: false };
+    let record = Record { bytes, fds: &[], outbox: None, in_file: false };
     let mut waiting = Waiting::new(patience);
     loop {
         match ring.put(&record, &mut waiting) {
@@ -31,9 +35,17 @@ pub(super) fn put_within(ring: &Ring, bytes: &[u8], patience: Patience) -> Resul
 }
 
 pub(super) fn get_within(ring: &Ring, patience: Patience) -> Result<(Vec<u8>, Taken), Refused> {
+    get_with(ring, patience, &NO_PACKETS.with(|end| end.try_clone().unwrap()))
+}
+
+pub(super) fn get_with(
+    ring: &Ring,
+    patience: Patience,
+    inbox: &OwnedFd,
+) -> Result<(Vec<u8>, Taken), Refused> {
     let (mut bytes, mut waiting) = (Vec::new(), Waiting::new(patience));
     loop {
-        match ring.get(&mut bytes, None, &mut waiting) {
+        match ring.get(&mut bytes, None, Inbox(inbox.as_fd()), &mut waiting) {
             Err(Refused::Slice) => {}
             other => return other.map(|taken| (bytes, taken)),
         }
