@@ -16,8 +16,6 @@ use super::{
 /// What was taken, besides its payload.
 #[derive(Debug)]
 pub(crate) struct Taken {
-    /// The record's number, modulo 2^28.
-    pub(crate) number: u32,
     /// True if the payload is the length of the item, and the first descriptor its file.
     pub(crate) in_file: bool,
     /// The descriptors that came with it.
@@ -102,7 +100,7 @@ impl Ring {
         if fields.state.watched.load(SeqCst) != 0 {
             self.settle_event();
         }
-        Ok((Taken { number, in_file: header.kind().in_file, fds, is_complete }, end))
+        Ok((Taken { in_file: header.kind().in_file, fds, is_complete }, end))
     }
 
     /// With the lock of the consumers held and nothing to be had: waits until a look may be worth while.

@@ -220,10 +220,7 @@ impl Header {
 
     #[inline]
     pub(super) fn kind(self) -> Kind {
-        Kind {
-            has_packet: self.0 & Self::HAS_PACKET != 0,
-            in_file: self.0 & Self::IN_FILE != 0,
-        }
+        Kind { has_packet: self.0 & Self::HAS_PACKET != 0, in_file: self.0 & Self::IN_FILE != 0 }
     }
 }
 

@@ -87,12 +87,7 @@ impl Side {
     }
 
     #[cold]
-    fn lock_contended(
-        &self,
-        tid: u32,
-        ours: &Side,
-        patience: Patience,
-    ) -> Result<bool, NotLocked> {
+    fn lock_contended(&self, tid: u32, ours: &Side, patience: Patience) -> Result<bool, NotLocked> {
         let (mut looks, mut slept) = (0, false);
         let mut slices = None;
         loop {

@@ -12,7 +12,6 @@ mod layout;
 mod cpu;
 mod refused;
 mod memory;
-mod landing;
 mod packets;
 mod event;
 mod put;
@@ -37,8 +36,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use layout::{DATA, Fields, MAGIC, MARGIN, SOFT, WORD};
 
+use crate::codec::Landing;
 pub(crate) use get::Taken;
-pub(crate) use landing::{Landing, Row, Spot};
 pub(crate) use packets::Inbox;
 pub(crate) use patience::{Patience, Waiting};
 pub(crate) use put::Record;
@@ -100,10 +99,7 @@ impl Ring {
     }
 
     /// Checks what came from outside before anything relies on it.
-    fn attach(
-        segment: Segment,
-            event: event::Event,
-    ) -> Result<Self, ShmError> {
+    fn attach(segment: Segment, event: event::Event) -> Result<Self, ShmError> {
         let foreign = |what| Err(ShmError::Foreign { what });
         if segment.size() < DATA + 2 * MARGIN {
             return foreign("a segment too small for a queue");
@@ -155,7 +151,10 @@ impl Ring {
     #[inline]
     fn bytes(&self, offset: usize, length: usize) -> Result<SharedBytes<'_>, Refused> {
         let start = DATA + offset;
-        self.segment.bytes().slice(start..start.saturating_add(length)).map_err(|_| Refused::Damaged)
+        self.segment
+            .bytes()
+            .slice(start..start.saturating_add(length))
+            .map_err(|_| Refused::Damaged)
     }
 
     /// The longest payload of a record, in bytes: one that always fits an empty ring.
@@ -200,7 +199,8 @@ impl Serialize for Ring {
 impl<'de> Deserialize<'de> for Ring {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let parts = Parts::deserialize(deserializer)?;
-        Self::attach(parts.segment, event::Event::from_handle(parts.event)).map_err(de::Error::custom)
+        Self::attach(parts.segment, event::Event::from_handle(parts.event))
+            .map_err(de::Error::custom)
     }
 }
 

@@ -232,7 +232,8 @@ impl Ring {
                 Fit::Grow(place) => {
                     // First gives a consumer on another core the time that a fresh page would cost, to free the start.
                     let end = place.end as u64;
-                    let is_worth = put.lap.load(Relaxed) < end && cpu::is_elsewhere(&fields.get_cpu);
+                    let is_worth =
+                        put.lap.load(Relaxed) < end && cpu::is_elsewhere(&fields.get_cpu);
                     let most = if is_worth { PAUSES * (1 + length / 4096) } else { 0 };
                     if self.pause_until_moved(tail, pauses.get_or_insert(most)) {
                         continue;

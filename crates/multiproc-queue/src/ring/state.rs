@@ -3,9 +3,9 @@
 use multiproc_sys::primitive::Ordering::SeqCst;
 
 use super::{
-    Refused, Ring,
-    packets::Inbox,
+    Ring,
     layout::{DISCARDED, ENDED, OPEN, Position, difference},
+    packets::Inbox,
     patience::Patience,
 };
 
@@ -89,10 +89,5 @@ impl Ring {
         if self.len() == 0 {
             self.trim(true);
         }
-    }
-
-    /// An error where the ring has been damaged.
-    pub(crate) fn check(&self) -> Result<(), Refused> {
-        self.find(Position(self.fields().tail.load(SeqCst))).map(|_| ())
     }
 }

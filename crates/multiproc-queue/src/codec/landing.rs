@@ -7,8 +7,8 @@ use std::mem::MaybeUninit;
 use bytemuck::{AnyBitPattern, NoUninit};
 use multiproc_shm::{SharedBytes, copy};
 
-/// Private memory that a payload is copied to.
-pub(crate) trait Landing {
+/// Private memory that an item's bytes are copied to.
+pub trait Landing {
     /// Copies the bytes, or returns false if there is no memory for them. It neither panics nor runs code of the user's.
     fn land(&mut self, bytes: SharedBytes<'_>) -> bool;
 }
@@ -21,13 +21,14 @@ impl Landing for Vec<u8> {
 
 /// A value of fixed size, once it has landed.
 #[derive(Debug)]
-pub(crate) struct Spot<T> {
+pub struct Spot<T> {
     value: MaybeUninit<T>,
     // Invariant: if this is the size of a `T`, all its bytes are written.
     landed: usize,
 }
 
 impl<T: AnyBitPattern> Spot<T> {
+    /// A place on which nothing has landed.
     #[inline]
     pub(crate) fn new() -> Self {
         Self { value: MaybeUninit::uninit(), landed: usize::MAX }
@@ -59,10 +60,11 @@ impl<T: AnyBitPattern> Landing for Spot<T> {
 
 /// Values of fixed size, once they have landed.
 #[derive(Debug)]
-pub(crate) struct Row<T> {
-    pub(crate) values: Vec<T>,
+pub struct Row<T> {
+    /// Those that landed.
+    pub values: Vec<T>,
     /// The number of bytes that came, where that is no number of values.
-    pub(crate) odd: Option<usize>,
+    pub odd: Option<usize>,
 }
 
 impl<T: AnyBitPattern + NoUninit> Landing for Row<T> {
