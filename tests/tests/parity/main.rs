@@ -7,3 +7,6 @@ mod start_methods;
 mod connection;
 mod misc;
 mod sync;
+mod queue;
+mod simple_queue;
+mod joinable_queue;
