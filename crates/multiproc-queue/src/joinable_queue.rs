@@ -171,3 +171,19 @@ impl<T, C> fmt::Debug for JoinableQueue<T, C> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // parity: joinable_queue.must-task-done
+    #[test]
+    fn what_is_never_done_is_an_error_and_no_wrong_count() {
+        let q = JoinableQueue::<u8>::new().unwrap();
+        q.port().core.ring.forget_done(MOST);
+        assert!(matches!(q.put(7), Err(PutError::Unfinished(7))));
+        assert!(matches!(q.try_put(7), Err(TryPutError::Failed(PutError::Unfinished(7)))));
+        q.task_done().unwrap();
+        q.put(7).unwrap();
+    }
+}

@@ -25,7 +25,7 @@ fn closed_both_ways() -> TestResult {
     Ok(())
 }
 
-// parity: simple_queue.put-get-order, simple_queue.minimal-api, simple_queue.put-synchronous
+// parity: simple_queue.put-get-order, simple_queue.put-synchronous
 fn order_is_kept() -> TestResult {
     let q = SimpleQueue::<Option<String>>::new()?;
     let threads = multiproc_tests::procfs::threads();

@@ -19,6 +19,10 @@ use rustix::{
 pub(super) const LOCKERS: NonZeroU32 = NonZeroU32::new(1).expect("not 0");
 /// The one who holds the other side's lock and waits for this side to do something.
 pub(super) const LEADER: NonZeroU32 = NonZeroU32::new(2).expect("not 0");
+/// Those of the first kind that do not want to wait for a leader.
+pub(super) const HASTY: NonZeroU32 = NonZeroU32::new(1 | 4).expect("not 0");
+/// What tells them from the others.
+pub(super) const HASTY_ONLY: NonZeroU32 = NonZeroU32::new(4).expect("not 0");
 /// Whoever sleeps there.
 pub(super) const ANYBODY: NonZeroU32 = NonZeroU32::MAX;
 

@@ -10,7 +10,7 @@ use multiproc_sys::primitive::{
 
 use super::{
     alive,
-    futex::{self, LEADER, LOCKERS, Wake},
+    futex::{self, HASTY, HASTY_ONLY, LEADER, LOCKERS, Wake},
     patience::{Patience, Slices},
     pending::{self, Pending},
 };
@@ -24,8 +24,6 @@ pub(super) const OWNER: u32 = OWNER_DIED - 1;
 
 /// How often a locker looks again before it sleeps.
 const SPINS: u32 = 40;
-/// How often one who must not wait lets others run while they hold the lock for a moment.
-const YIELDS: u32 = 200;
 
 /// No leader waits.
 const NONE: u32 = 0;
@@ -44,12 +42,14 @@ pub(super) struct Side {
     lockers: AtomicU32,
     /// Whether a leader of the other side is asleep here.
     leader: AtomicU32,
+    /// 1 while among the lockers there may be one that does not want to wait for a leader.
+    hasty: AtomicU32,
 }
 
 /// Why a lock was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NotLocked {
-    /// The patience is over, or a leader waits on our side and there was none.
+    /// The patience is over: for one that has none, when the holder is a leader, which may take its time.
     TimedOut,
     /// This very thread holds it: a signal handler has interrupted an operation.
     Reentered,
@@ -111,14 +111,12 @@ impl Side {
                 std::hint::spin_loop();
                 continue;
             }
-            if matches!(patience, Patience::None) {
-                if ours.has_leader() || SPINS + YIELDS < looks {
-                    return Err(NotLocked::TimedOut);
-                }
-                std::thread::yield_now();
-                continue;
+            // Without patience one waits for who is at work for a moment, as long as that takes, but not for a leader.
+            let is_hasty = matches!(patience, Patience::None);
+            if is_hasty {
+                self.hasty.store(1, SeqCst);
             }
-            if patience.is_over() {
+            if if is_hasty { ours.has_leader() } else { patience.is_over() } {
                 if slept {
                     self.pass_on();
                 }
@@ -132,7 +130,8 @@ impl Side {
             }
             self.lockers.store(1, SeqCst);
             let slices = slices.get_or_insert_with(Slices::new);
-            let wake = futex::wait(&self.lock, with_waiters, LOCKERS, slices.end(patience));
+            let kind = if is_hasty { HASTY } else { LOCKERS };
+            let wake = futex::wait(&self.lock, with_waiters, kind, slices.end(patience));
             slept |= wake == Wake::Woken;
             if wake == Wake::TimedOut && slices.next() {
                 slept = true;
@@ -189,6 +188,10 @@ impl Side {
             other.nudge();
         }
         self.leader.store(WAITING, SeqCst);
+        if other.hasty.load(SeqCst) != 0 {
+            other.hasty.store(0, SeqCst);
+            futex::wake(&other.lock, u32::MAX >> 1, HASTY_ONLY);
+        }
         let was = self.lock.fetch_or(WAITERS, SeqCst);
         if was & OWNER != 0 && was & WAITERS == 0 {
             // A locker that was noted for this very word, and whose note has been used up before it fell asleep, would

@@ -90,7 +90,7 @@ fn put_many_files(q: Queue<(usize, Fd<File>)>, cancel: bool) -> Result<usize, Fa
     Ok(q.qsize())
 }
 
-// parity: queue.exit-blocks-on-unread, queue.fork-child-flushes, queue.join-thread-flushes, queue.unread-daemonic
+// parity: queue.fork-child-flushes, queue.join-thread-flushes, queue.unread-daemonic
 fn exit_waits_for_what_has_no_room(ctx: &Context) -> TestResult {
     let q = Queue::new()?;
     let child = ctx.process().daemon(false).start(put_many_files, (q.clone(), false))?;

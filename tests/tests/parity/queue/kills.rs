@@ -11,7 +11,7 @@ use multiproc_tests::{TestResult, alone, each_start_method, once};
 each_start_method! { killed_user_leaves_the_queue_usable, receiver_learns_of_the_last_senders_death }
 once! { nobody_left_is_told, nobody_left_to_finish_is_told }
 
-// parity: queue.killed-user, queue.broken-reader-unblocks
+// parity: queue.killed-user
 fn killed_user_leaves_the_queue_usable(ctx: &Context) -> TestResult {
     let (q, ready) = (Queue::<u32>::bounded(2)?, Queue::<u32>::new()?);
     for _ in 0..3 {

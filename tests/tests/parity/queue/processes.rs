@@ -24,7 +24,7 @@ once! { queue_is_waited_for_beside_connections }
 /// Puts more descriptors than a socket takes, so that a thread has to help.
 const MANY: usize = 600;
 
-// parity: queue.feeder-after-fork, queue.feeder-lazy
+// parity: queue.feeder-after-fork
 fn feeder_of_the_parent_does_not_disturb_the_child(ctx: &Context) -> TestResult {
     let q = Queue::<(usize, Option<Fd<File>>)>::new()?;
     for number in 0..MANY {
@@ -57,7 +57,7 @@ struct Bundle {
     rx: Receiver<u32>,
 }
 
-// parity: queue.inheritance-only, start_methods.mixed-nonfork-lock-ok
+// parity: start_methods.mixed-nonfork-lock-ok
 fn queue_travels_in_every_way(ctx: &Context) -> TestResult {
     let (tx, rx) = Queue::new()?.split();
     let (plain, simple, joinable) = (Queue::new()?, SimpleQueue::new()?, JoinableQueue::new()?);

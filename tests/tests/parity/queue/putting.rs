@@ -72,7 +72,7 @@ impl Serialize for Moody {
     }
 }
 
-// parity: queue.feeder-survives-error, queue.feeder-error-hook
+// parity: queue.feeder-survives-error
 fn bad_item_is_its_own_error() -> TestResult {
     let q = Queue::<Moody>::new()?;
     match q.put(Moody(13)) {
@@ -87,7 +87,7 @@ fn bad_item_is_its_own_error() -> TestResult {
     Ok(())
 }
 
-// parity: queue.qsize-tracks, queue.qsize-unsupported
+// parity: queue.qsize-tracks
 fn sizes_are_counted() -> TestResult {
     let q = Queue::<u32>::new()?;
     assert_eq!(q.qsize(), 0);

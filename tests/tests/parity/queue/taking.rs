@@ -46,7 +46,6 @@ fn empty_is_told_when_time_is_up() -> TestResult {
     Ok(())
 }
 
-// parity: queue.empty-lag
 fn item_is_there_when_put_returns() -> TestResult {
     let q = Queue::<u32>::new()?;
     for number in 0..1000 {
