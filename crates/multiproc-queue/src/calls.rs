@@ -18,24 +18,33 @@ pub(crate) fn put<T, C: Code<T>>(
     value: T,
     overflow: Overflow,
 ) -> Result<Option<u32>, TryPutError<T>> {
-    let mut buffer = if C::USES_BUFFER { port.core.take_buffer() } else { Vec::new() };
-    let result =
-        C::encode(&value, &mut buffer, |bytes, handles| port.put(bytes, handles, overflow));
-    if C::USES_BUFFER {
-        port.core.give_buffer(buffer);
-    }
-    match result {
-        Ok(Ok(number)) => Ok(number),
-        Ok(Err(reason)) => Err(put_error(value, reason)),
-        Err(err) => Err(TryPutError::Failed(PutError::Encode(value, err))),
+    match put_ref::<T, C>(port, &value, overflow) {
+        Ok(number) => Ok(number),
+        Err(reason) => Err(put_error(value, reason)),
     }
 }
 
+/// Puts a copy of a value.
+#[inline]
+pub(crate) fn put_ref<T, C: Code<T>>(
+    port: &Port,
+    value: &T,
+    overflow: Overflow,
+) -> Result<Option<u32>, Failed> {
+    let mut buffer = if C::USES_BUFFER { port.core.take_buffer() } else { Vec::new() };
+    let result = C::encode(value, &mut buffer, |bytes, handles| port.put(bytes, handles, overflow));
+    if C::USES_BUFFER {
+        port.core.give_buffer(buffer);
+    }
+    result.unwrap_or_else(|err| Err(Failed::Encode(err)))
+}
+
 #[cold]
-fn put_error<T>(value: T, reason: Failed) -> TryPutError<T> {
+pub(crate) fn put_error<T>(value: T, reason: Failed) -> TryPutError<T> {
     TryPutError::Failed(match reason {
         Failed::Closed => PutError::Closed(value),
         Failed::Abandoned => PutError::Abandoned(value),
+        Failed::Encode(source) => PutError::Encode(value, source),
         Failed::TimedOut | Failed::Refused(Refused::TimedOut | Refused::Slice) => {
             return TryPutError::Full(value);
         }
@@ -97,6 +106,7 @@ fn get_error(reason: Failed) -> TryGetError {
     TryGetError::Failed(match reason {
         Failed::Closed => GetError::Closed,
         Failed::Abandoned => GetError::Abandoned,
+        Failed::Encode(source) => GetError::Decode(source),
         Failed::TimedOut | Failed::Refused(Refused::TimedOut | Refused::Slice) => {
             return TryGetError::Empty;
         }

@@ -26,7 +26,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 use crate::{
-    QueueError,
+    CodecError, QueueError,
     codec::Landing,
     core::Core,
     feeder::{self, Parcel},
@@ -61,6 +61,7 @@ pub(crate) enum Failed {
     Closed,
     TimedOut,
     Abandoned,
+    Encode(CodecError),
     Refused(Refused),
 }
 

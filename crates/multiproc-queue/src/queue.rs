@@ -124,6 +124,27 @@ impl<T, C: Code<T>> Queue<T, C> {
         calls::put::<T, C>(&self.port, value, self.overflow(Patience::of(timeout))).map(drop)
     }
 
+    /// Puts a copy of an item, as [`put`](Self::put) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`put`](Self::put).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (q, item) = (multiproc_queue::Queue::<String>::new()?, "again".to_owned());
+    /// q.put_ref(&item)?;
+    /// q.put_ref(&item)?;
+    /// assert_eq!(q.get_many(2)?, ["again", "again"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn put_ref(&self, value: &T) -> Result<(), PutError<()>> {
+        calls::put_ref::<T, C>(&self.port, value, self.overflow(Patience::Endless))
+            .map(drop)
+            .map_err(|reason| never_full(calls::put_error((), reason)))
+    }
+
     /// Puts every item of an iterator, in its order, and returns their number.
     ///
     /// Others see each as soon as it is put.
