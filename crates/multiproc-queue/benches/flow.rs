@@ -18,6 +18,15 @@ const ROUNDS: usize = 5;
 
 fn main() {
     multiproc_image::entry::init();
+    for (name, work) in [("plain", numbers as fn() -> Work), ("serde", numbers_by_serde)] {
+        let work = work();
+        let start = cpu_seconds();
+        for _ in 0..2000 {
+            work(true, 1000);
+            work(false, 1000);
+        }
+        println!("{name}: {:.1} ns of processor time to put and get", (cpu_seconds() - start) * 500.0);
+    }
     flow("1p1c.serde, M/s", 1, 1, 2_000_000, 1e-6, numbers_by_serde, raw::<1>);
     flow("1p1c.plain, M/s", 1, 1, 10_000_000, 1e-6, numbers, raw::<1>);
     flow("2p2c, M/s", 2, 2, 8_000_000, 1e-6, numbers, raw::<1>);
@@ -223,6 +232,12 @@ fn median(mut figures: Vec<f64>) -> f64 {
 
 fn report(name: &str, ours: f64, bare: f64) {
     println!("{name:24} {ours:8.3}   bare {bare:8.3}   {:.2}x", ours / bare);
+}
+
+/// Processor time of this thread.
+fn cpu_seconds() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
 }
 
 const TRIPS: u64 = 100_000;
