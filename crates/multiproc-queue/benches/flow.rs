@@ -46,7 +46,7 @@ fn numbers() -> Work {
     let q = Queue::<u64, Plain>::new().unwrap();
     Box::new(move |puts, count| {
         for number in 0..count {
-            if puts { q.put(number).unwrap() } else { drop(q.get().unwrap()) }
+            if puts { q.put(number).unwrap() } else { std::hint::black_box(q.get().unwrap()); }
         }
     })
 }
@@ -55,7 +55,7 @@ fn numbers_by_serde() -> Work {
     let q = Queue::<u64>::new().unwrap();
     Box::new(move |puts, count| {
         for number in 0..count {
-            if puts { q.put(number % 100).unwrap() } else { drop(q.get().unwrap()) }
+            if puts { q.put(number % 100).unwrap() } else { std::hint::black_box(q.get().unwrap()); }
         }
     })
 }
