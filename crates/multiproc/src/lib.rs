@@ -62,6 +62,12 @@ pub mod sharedctypes {
     pub use multiproc_ctypes::*;
 }
 pub use multiproc_ctypes::{Array, RawArray, RawValue, Shareable, Value, typecode};
+pub use multiproc_queue::{JoinableQueue, Plain, Queue, SimpleQueue};
+
+/// Queues between processes.
+pub mod queue {
+    pub use multiproc_queue::*;
+}
 
 pub use multiproc_pool::{AsyncResult, Imap, Pool, PoolError, TaskError, ThreadPool};
 

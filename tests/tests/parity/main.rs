@@ -11,3 +11,6 @@ mod pool;
 mod imap;
 mod async_result;
 mod thread_pool;
+mod queue;
+mod simple_queue;
+mod joinable_queue;
