@@ -52,7 +52,7 @@ fn own_until_interrupted(method: String, line: Connection<String, ()>) -> Result
     assert_eq!(pool.apply(square, (3,))?, 9);
     line.send(&"ready".to_string())?;
     assert_eq!(pool.map(sleep, 0..10), Err(TaskError::Interrupted));
-    assert_eq!(pool.apply(square, (3,)), Err(TaskError::NotRunning));
+    assert_eq!(pool.apply(square, (3,)), Err(TaskError::Interrupted), "then, too");
     drop(pool);
     multiproc::stop_forkserver();
     before.check("an interrupt")?;

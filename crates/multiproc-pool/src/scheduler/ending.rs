@@ -16,6 +16,7 @@ impl<W: Worker> Scheduler<W> {
     pub(crate) fn terminate(&mut self, err: &TaskError) {
         if self.phase != Phase::Terminated {
             self.phase = Phase::Terminated;
+            self.is_interrupted = *err == TaskError::Interrupted;
             self.fail_all(err);
         }
     }

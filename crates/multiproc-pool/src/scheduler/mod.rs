@@ -57,6 +57,8 @@ pub(crate) struct Scheduler<W> {
     /// True if workers can be killed, and be given more than they work at, because it can be taken back.
     are_processes: bool,
     phase: Phase,
+    /// True if Ctrl-C has ended it.
+    is_interrupted: bool,
     queue: VecDeque<Task>,
     slots: Vec<Slot<W>>,
     next_id: WorkerId,
@@ -81,6 +83,7 @@ impl<W: Worker> Scheduler<W> {
             settings,
             are_processes,
             phase: Phase::Open,
+            is_interrupted: false,
             queue: VecDeque::new(),
             slots: Vec::new(),
             next_id: 1,
@@ -134,6 +137,7 @@ impl<W: Worker> Scheduler<W> {
     pub(crate) fn check_open(&self) -> Result<(), TaskError> {
         match &self.phase {
             Phase::Open => Ok(()),
+            Phase::Terminated if self.is_interrupted => Err(TaskError::Interrupted),
             Phase::Closed | Phase::Terminated => Err(TaskError::NotRunning),
             Phase::Broken(why) => Err(TaskError::PoolBroken(why.clone())),
         }
