@@ -25,7 +25,10 @@ fn main() {
             work(true, 1000);
             work(false, 1000);
         }
-        println!("{name}: {:.1} ns of processor time to put and get", (cpu_seconds() - start) * 500.0);
+        println!(
+            "{name}: {:.1} ns of processor time to put and get",
+            (cpu_seconds() - start) * 500.0
+        );
     }
     flow("1p1c.serde, M/s", 1, 1, 2_000_000, 1e-6, numbers_by_serde, raw::<1>);
     flow("1p1c.plain, M/s", 1, 1, 10_000_000, 1e-6, numbers, raw::<1>);
@@ -46,7 +49,11 @@ fn numbers() -> Work {
     let q = Queue::<u64, Plain>::new().unwrap();
     Box::new(move |puts, count| {
         for number in 0..count {
-            if puts { q.put(number).unwrap() } else { std::hint::black_box(q.get().unwrap()); }
+            if puts {
+                q.put(number).unwrap()
+            } else {
+                std::hint::black_box(q.get().unwrap());
+            }
         }
     })
 }
@@ -55,7 +62,11 @@ fn numbers_by_serde() -> Work {
     let q = Queue::<u64>::new().unwrap();
     Box::new(move |puts, count| {
         for number in 0..count {
-            if puts { q.put(number % 100).unwrap() } else { std::hint::black_box(q.get().unwrap()); }
+            if puts {
+                q.put(number % 100).unwrap()
+            } else {
+                std::hint::black_box(q.get().unwrap());
+            }
         }
     })
 }
@@ -250,7 +261,8 @@ fn trip(name: &str, cross: bool) {
     for _ in 0..ROUNDS {
         let (there, back) =
             (Queue::<u64, Plain>::new().unwrap(), Queue::<u64, Plain>::new().unwrap());
-        let echo = child(other, || (0..TRIPS).for_each(|_| back.put(there.get().unwrap()).unwrap()));
+        let echo =
+            child(other, || (0..TRIPS).for_each(|_| back.put(there.get().unwrap()).unwrap()));
         let start = Instant::now();
         for number in 0..TRIPS {
             there.put(number).unwrap();
@@ -262,10 +274,12 @@ fn trip(name: &str, cross: bool) {
         let words: &'static [AtomicU32] = shared(64);
         let (there, back) = (&words[0], &words[32]);
         let spins = if cross { 2000 } else { 0 };
-        let echo = child(other, || (0..TRIPS).for_each(|_| {
-            take(there, spins);
-            give(back);
-        }));
+        let echo = child(other, || {
+            (0..TRIPS).for_each(|_| {
+                take(there, spins);
+                give(back);
+            })
+        });
         let start = Instant::now();
         for _ in 0..TRIPS {
             give(there);
