@@ -155,6 +155,10 @@ pub enum GetError {
     #[error("failed to receive the descriptors in an item: raise the limit of open files")]
     Lost,
 
+    /// The system refused what is needed to await an item. Python has no such call.
+    #[error("failed to await an item")]
+    Os(#[source] io::Error),
+
     /// There is no memory for the item, which stays in the queue. Python raises `MemoryError`.
     #[error("no memory is left for an item that is to be taken")]
     OutOfMemory,

@@ -32,6 +32,7 @@
 //! # Crate features
 //!
 //! - **python** (off by default): the codec `Pickle`.
+//! - **tokio** (off by default): `get_async` of [`Queue`] and [`Receiver`].
 
 mod ring;
 pub mod codec;
@@ -46,6 +47,8 @@ mod sender;
 mod receiver;
 mod simple_queue;
 mod joinable_queue;
+#[cfg(feature = "tokio")]
+mod awaited;
 
 #[cfg(feature = "python")]
 pub use codec::Pickle;

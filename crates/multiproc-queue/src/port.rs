@@ -222,7 +222,7 @@ impl Port {
     }
 
     /// True if somebody else could put an item, as far as can be known.
-    fn may_be_put(&self) -> bool {
+    pub(crate) fn may_be_put(&self) -> bool {
         feeder::is_busy(&self.core) || others_hold(self.ends.put.as_ref(), self.ends.get.as_ref())
     }
 
