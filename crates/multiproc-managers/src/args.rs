@@ -97,12 +97,17 @@ impl Args {
             .ok_or_else(|| raise::type_error(format!("missing required argument: '{name}'")))
     }
 
-    /// Takes a time in seconds; `None`, or none, is no limit.
-    pub(crate) fn timeout(&mut self, name: &str) -> Result<Option<Duration>, Exception> {
+    /// Takes a number of seconds; `None`, or none, is no limit.
+    pub(crate) fn seconds(&mut self, name: &str) -> Result<Option<f64>, Exception> {
         match self.object(name) {
             None | Some(Object::None) => Ok(None),
             Some(object) => seconds(&object).map(Some),
         }
+    }
+
+    /// Takes a time; negative ones have passed.
+    pub(crate) fn timeout(&mut self, name: &str) -> Result<Option<Duration>, Exception> {
+        Ok(self.seconds(name)?.map(duration))
     }
 
     /// Takes a truth value, as Python sees one in a number.
@@ -144,7 +149,7 @@ fn value<T: DeserializeOwned>(name: &str, object: Object) -> Result<T, Exception
         .map_err(|err| raise::type_error(format!("argument '{name}': {}", err.kind())))
 }
 
-fn seconds(object: &Object) -> Result<Duration, Exception> {
+fn seconds(object: &Object) -> Result<f64, Exception> {
     let number = match object {
         Object::Bool(value) => f64::from(u8::from(*value)),
         object => match (object.as_float(), object.as_int()) {
@@ -159,9 +164,13 @@ fn seconds(object: &Object) -> Result<Duration, Exception> {
     if number.is_nan() {
         return Err(raise::value_error("timeout is not a number"));
     }
-    // Negative ones have passed, and what is longer than a life is one.
-    Ok(Duration::try_from_secs_f64(number.max(0.0)).unwrap_or(Duration::MAX).min(LONGEST))
+    Ok(number)
 }
 
 /// A hundred years: no timer has to reckon with more.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+/// Makes a time of a number of seconds, at most a hundred years.
+pub(crate) fn duration(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(LONGEST).min(LONGEST)
+}

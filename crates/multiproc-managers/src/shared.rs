@@ -69,6 +69,12 @@ pub trait Shared: Any + Send + Sync {
         Err(raise::type_error("cannot pickle this shared object"))
     }
 
+    /// Returns whether anybody can hold something of this object, so that [`forget`](Self::forget)
+    /// has to be told of those who have called it.
+    fn has_holders(&self) -> bool {
+        false
+    }
+
     /// Lets go of what somebody holds whose connection has ended.
     fn forget(&self, owner: Owner) {
         let _ = owner;

@@ -17,6 +17,7 @@ mod condition;
 mod event;
 mod barrier;
 mod iterator;
+mod holding;
 mod waiters;
 
 use std::{
