@@ -130,7 +130,7 @@ fn of_array(code: char, value: Object) -> Result<Vec<Object>, Exception> {
 }
 
 /// Reads what `array.tobytes` has written.
-fn unpacked(code: char, bytes: &[u8]) -> Result<Vec<Object>, Exception> {
+pub(crate) fn unpacked(code: char, bytes: &[u8]) -> Result<Vec<Object>, Exception> {
     macro_rules! read {
         ($type:ty) => {{
             let chunks = bytes.chunks_exact(size_of::<$type>());

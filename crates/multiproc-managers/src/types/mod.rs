@@ -28,7 +28,7 @@ use std::{
 
 use tokio::time;
 
-pub(crate) use self::dict::Updater;
+pub(crate) use self::{array::unpacked, dict::Updater};
 pub use self::{
     array::Array, barrier::Barrier, condition::Condition, dict::Dict, event::Event,
     iterator::Iter, list::List, lock::Lock, namespace::Namespace, queue::Queue, rlock::RLock,
