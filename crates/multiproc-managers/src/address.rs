@@ -1,6 +1,6 @@
 //! Addresses, as Python writes them.
 
-use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+use std::{ffi::OsStr, net::IpAddr, os::unix::ffi::OsStrExt};
 
 use multiproc_connection::Address;
 use multiproc_wire::pickle::Object;
@@ -34,7 +34,7 @@ pub(crate) fn of_object(object: &Object) -> Option<Address> {
         Object::Tuple(parts) | Object::List(parts) => match &parts[..] {
             [host, port, ..] => {
                 let (host, port) = (host.as_str()?, u16::try_from(port.as_int()?).ok()?);
-                Some(match host.parse() {
+                Some(match host.parse::<IpAddr>() {
                     Ok(ip) => Address::Tcp((ip, port).into()),
                     Err(_) => Address::Host(host.to_owned(), port),
                 })

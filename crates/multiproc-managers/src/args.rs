@@ -66,11 +66,7 @@ impl Args {
     /// # Errors
     ///
     /// `TypeError` when it is of another type.
-    pub fn take_or<T: DeserializeOwned>(
-        &mut self,
-        name: &str,
-        default: T,
-    ) -> Result<T, Exception> {
+    pub fn take_or<T: DeserializeOwned>(&mut self, name: &str, default: T) -> Result<T, Exception> {
         match self.object(name) {
             Some(object) => value(name, object),
             None => Ok(default),

@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, io};
 
-use multiproc_connection::{Address, BindError, ConnectError, RecvError, SendError};
+use multiproc_connection::{BindError, ConnectError, RecvError, SendError};
 use multiproc_image::StartError;
 use multiproc_process::HandleError;
 use multiproc_wire::pickle::{Exception, Object, ObjectError, PickleError};

@@ -167,11 +167,17 @@ pub enum Answer {
     },
 }
 
-impl<T: Into<Object>> From<T> for Answer {
-    fn from(value: T) -> Self {
-        Self::Value(value.into())
-    }
+macro_rules! answers {
+    ($($type:ty),*) => {$(
+        impl From<$type> for Answer {
+            fn from(value: $type) -> Self {
+                Self::Value(value.into())
+            }
+        }
+    )*};
 }
+
+answers!(Object, (), bool, i64, u64, usize, f64, &str, String);
 
 impl fmt::Debug for dyn Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -35,6 +35,8 @@ pub use multiproc_image::{
     partial,
 };
 pub use multiproc_macros::main;
+#[cfg(feature = "managers")]
+pub use multiproc_macros::shared;
 pub use multiproc_process::{
     Activity, Builder, Child, Context, ContextError, CurrentProcess, Failure, HandleError,
     IntoExitCode, OnPreloadError, PanicReport, ParentProcess, Process, ProcessError, StartMethod,
@@ -75,6 +77,14 @@ pub mod synchronize {
 pub use multiproc_sync::{
     Barrier, BoundedSemaphore, Condition, Event, Lock, Mutex, RLock, Semaphore,
 };
+
+/// Objects that live in a server process and are used from anywhere through proxies.
+#[cfg(feature = "managers")]
+pub mod managers {
+    pub use multiproc_managers::*;
+}
+#[cfg(feature = "managers")]
+pub use multiproc_managers::Manager;
 
 /// Values as bytes, with descriptors travelling beside them.
 pub mod wire {

@@ -1,16 +1,16 @@
 //! The connections of one thread, one for each server.
 
-use std::{cell::RefCell, sync::{Arc, Weak}, thread};
+use std::{
+    cell::RefCell,
+    sync::{Arc, Weak},
+    thread,
+};
 
 use multiproc_connection::Connection;
 use multiproc_image::{after_fork::ForkLocal, family};
 use multiproc_wire::pickle::Object;
 
-use super::{
-    Session,
-    reply::exchange,
-    session::Kind,
-};
+use super::{Session, reply::exchange, session::Kind};
 use crate::CallError;
 
 /// A thread's connection to a server.
@@ -83,7 +83,12 @@ pub(super) fn keep(session: &Arc<Session>, connection: Connection<()>) {
         let mut links = links.borrow_mut();
         let stale = |link: &Link| link.maker != maker || link.session.strong_count() == 0;
         let gone: Vec<_> = links.extract_if(.., |link| stale(link)).collect();
-        links.push(Link { number: session.number, session: Arc::downgrade(session), maker, connection });
+        links.push(Link {
+            number: session.number,
+            session: Arc::downgrade(session),
+            maker,
+            connection,
+        });
         drop(links);
         drop(gone);
     });

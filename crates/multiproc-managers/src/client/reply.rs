@@ -89,12 +89,8 @@ fn send(
     args: Vec<Object>,
     kwargs: Vec<(Object, Object)>,
 ) -> Result<(), CallError> {
-    let request = Object::Tuple(vec![
-        ident.into(),
-        method.into(),
-        Object::Tuple(args),
-        Object::Dict(kwargs),
-    ]);
+    let request =
+        Object::Tuple(vec![ident.into(), method.into(), Object::Tuple(args), Object::Dict(kwargs)]);
     // A thread that is ending has no buffer any more.
     let mut bytes = BUFFER.try_with(|buffer| buffer.take()).unwrap_or_default();
     bytes.clear();

@@ -108,6 +108,11 @@ impl Session {
         exchange(connection, None, "incref", vec![ident.into()], vec![])?.value().map(drop)
     }
 
+    /// Tells a server to end.
+    pub(crate) fn shut_down(endpoint: &Endpoint) -> Result<(), CallError> {
+        exchange(&endpoint.dial()?, None, "shutdown", vec![], vec![])?.value().map(drop)
+    }
+
     /// Asks the server itself for something.
     pub(crate) fn control(
         &self,

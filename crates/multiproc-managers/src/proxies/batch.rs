@@ -64,9 +64,8 @@ impl Batch {
         let Some((first, ..)) = self.calls.first() else { return Ok(vec![]) };
         let (first, session) = (first.clone(), first.session()?);
         if session.is_python() {
-            let call = |(proxy, method, args): (Proxy, String, _)| {
-                proxy.request(&method, args, vec![])
-            };
+            let call =
+                |(proxy, method, args): (Proxy, String, _)| proxy.request(&method, args, vec![]);
             return Ok(self.calls.into_iter().map(call).collect());
         }
         let requests = self.calls.iter().map(|(proxy, method, args)| {

@@ -119,7 +119,9 @@ impl<K, V> DictProxy<K, V> {
         V: Serialize,
     {
         let one = |value: Option<&V>| -> Result<Object, CallError> {
-            Ok(Object::Tuple(value.map(|value| object(value)).into_iter().collect::<Result<_, _>>()?))
+            Ok(Object::Tuple(
+                value.map(|value| object(value)).into_iter().collect::<Result<_, _>>()?,
+            ))
         };
         self.ask("compare_and_set", vec![object(key)?, one(expected)?, one(new)?])
     }
@@ -152,11 +154,7 @@ impl<K, V: DeserializeOwned> DictProxy<K, V> {
 
     /// Returns the value of a key, which is set if it is not there.
     #[doc(alias = "setdefault")]
-    pub fn set_default(
-        &self,
-        key: &(impl Serialize + ?Sized),
-        default: &V,
-    ) -> Result<V, CallError>
+    pub fn set_default(&self, key: &(impl Serialize + ?Sized), default: &V) -> Result<V, CallError>
     where
         V: Serialize,
     {
@@ -174,7 +172,11 @@ impl<K, V: DeserializeOwned> DictProxy<K, V> {
     /// server has to be a process of this family.
     ///
     /// No counterpart in Python; a server of CPython's does not know it.
-    pub fn update_with<F>(&self, key: &(impl Serialize + ?Sized), function: F) -> Result<V, CallError>
+    pub fn update_with<F>(
+        &self,
+        key: &(impl Serialize + ?Sized),
+        function: F,
+    ) -> Result<V, CallError>
     where
         V: Serialize + 'static,
         F: Function<(Option<V>,), Output = V, State = ()> + Copy + Send,

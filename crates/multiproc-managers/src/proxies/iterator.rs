@@ -20,7 +20,7 @@ typed_proxy! {
     /// ```
     /// # multiproc_image::entry::init();
     /// let manager = multiproc_managers::Manager::start()?;
-    /// let dict = manager.dict([("a", 1), ("b", 2)])?;
+    /// let dict = manager.dict([("a".to_owned(), 1), ("b".to_owned(), 2)])?;
     /// let keys = dict.iter()?.collect::<Result<Vec<_>, _>>()?;
     /// assert_eq!(keys, ["a", "b"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -3,7 +3,7 @@
 use multiproc_wire::pickle::{Global, Instance, Made, Object};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{TypedProxy, object};
+use super::object;
 use crate::CallError;
 
 typed_proxy! {
@@ -252,13 +252,5 @@ impl<T: DeserializeOwned> ListProxy<T> {
                 item => Some(item),
             }
         })
-    }
-}
-
-impl<T> ListProxy<T> {
-    /// Returns the proxy that calls methods by name.
-    #[must_use]
-    pub fn proxy(&self) -> &crate::Proxy {
-        self.as_proxy()
     }
 }

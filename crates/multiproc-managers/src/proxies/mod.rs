@@ -35,6 +35,7 @@ pub use self::{
     typed::TypedProxy,
     value::{TypeCode, ValueProxy},
 };
+pub(crate) use self::{dict::pairs, proxy::names};
 
 use multiproc_wire::pickle::{Object, to_object};
 use serde::Serialize;
@@ -42,12 +43,12 @@ use serde::Serialize;
 use crate::CallError;
 
 /// Makes an argument of a value.
-fn object(value: &(impl Serialize + ?Sized)) -> Result<Object, CallError> {
+pub(crate) fn object(value: &(impl Serialize + ?Sized)) -> Result<Object, CallError> {
     to_object(value).map_err(CallError::Encode)
 }
 
 /// Makes the arguments of a call of a value: of a tuple its parts, of `()` none.
-fn arguments(args: &(impl Serialize + ?Sized)) -> Result<Vec<Object>, CallError> {
+pub(crate) fn arguments(args: &(impl Serialize + ?Sized)) -> Result<Vec<Object>, CallError> {
     Ok(match object(args)? {
         Object::Tuple(args) => args,
         Object::None => vec![],

@@ -96,11 +96,7 @@ impl Proxy {
     /// # Errors
     ///
     /// [`CallError`].
-    pub fn call_method(
-        &self,
-        method: &str,
-        args: impl Serialize,
-    ) -> Result<Object, CallError> {
+    pub fn call_method(&self, method: &str, args: impl Serialize) -> Result<Object, CallError> {
         self.request(method, arguments(&args)?, vec![])
     }
 

@@ -18,12 +18,12 @@ macro_rules! typed_proxy {
         $(#[$doc])*
         pub struct $name $(<$($value = multiproc_wire::pickle::Object),*>)? {
             proxy: $crate::Proxy,
-            $(values: std::marker::PhantomData<fn($($value),*) -> ($($value),*)>,)?
+            $(values: std::marker::PhantomData<fn() -> ($($value,)*)>,)?
         }
 
         impl $(<$($value),*>)? From<$crate::Proxy> for $name $(<$($value),*>)? {
             fn from(proxy: $crate::Proxy) -> Self {
-                Self { proxy, $(values: std::marker::PhantomData::<fn($($value),*) -> ($($value),*)>,)? }
+                Self { proxy, $(values: std::marker::PhantomData::<fn() -> ($($value,)*)>,)? }
             }
         }
 

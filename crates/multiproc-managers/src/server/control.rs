@@ -7,12 +7,7 @@ use multiproc_shm::SharedMemory;
 use multiproc_wire::pickle::{Exception, Object};
 use tokio::task::spawn_blocking;
 
-use super::{
-    Entry,
-    guest::Guest,
-    message::Message,
-    table::lock,
-};
+use super::{Entry, guest::Guest, message::Message, table::lock};
 use crate::{Args, Call, raise};
 
 impl Guest {
@@ -125,9 +120,8 @@ impl Guest {
         let place = place.ok_or_else(|| raise::value_error("segment is not tracked"))?;
         names.remove(place);
         drop(names);
-        SharedMemory::unlink_named(name).map_err(|err| {
-            raise::builtin("FileNotFoundError", crate::error::chain(&err))
-        })?;
+        SharedMemory::unlink_named(name)
+            .map_err(|err| raise::builtin("FileNotFoundError", crate::error::chain(&err)))?;
         Ok(Object::None)
     }
 }

@@ -263,8 +263,7 @@ fn fallback(entry: &Entry, method: &str) -> Message {
             Err(exception) => Message::raised(&exception),
         },
         _ => {
-            let text =
-                format!("method '{method}' of {} object is not in exposed", entry.typeid);
+            let text = format!("method '{method}' of {} object is not in exposed", entry.typeid);
             Message::fault("AttributeError", &text)
         }
     }

@@ -5,10 +5,7 @@ use std::{
     sync::{Arc, Mutex, Weak},
 };
 
-use super::{
-    Entry, Table,
-    table::lock,
-};
+use super::{Entry, Table, table::lock};
 use crate::Owner;
 
 /// A client process that tells of itself, as ours do: all its connections, and what it refers to.

@@ -116,10 +116,11 @@ fn array(code: char, items: &[Object]) -> Object {
 fn of_array(code: char, value: Object) -> Result<Vec<Object>, Exception> {
     let items = match value {
         Object::Instance(mut array) if array.class.is("array", "array") => {
-            match (array.args.first().and_then(Object::as_str), array.args.pop()) {
-                (Some(its), Some(Object::Bytes(bytes))) if its.chars().eq([code]) => {
-                    return unpacked(code, &bytes);
-                }
+            let content = array.args.pop();
+            let is_same =
+                array.args.first().and_then(Object::as_str).map(|its| its.chars().eq([code]));
+            match (is_same, content) {
+                (Some(true), Some(Object::Bytes(bytes))) => return unpacked(code, &bytes),
                 (Some(_), Some(Object::List(items))) => items,
                 _ => return Err(raise::type_error("array is of another type")),
             }

@@ -189,11 +189,7 @@ fn pairs(map: &OrderedMap) -> impl Iterator<Item = (Object, Object)> {
 }
 
 /// Sets an item to a new value, or removes it, if it is what is expected, or not there.
-fn compare_and_set(
-    map: &mut OrderedMap,
-    args: &mut Args,
-    call: &Call,
-) -> Result<bool, Exception> {
+fn compare_and_set(map: &mut OrderedMap, args: &mut Args, call: &Call) -> Result<bool, Exception> {
     let name = args.required("key")?;
     let (expected, new) = (one(args, "expected")?, one(args, "new")?);
     let key = Key::of(&name)?;

@@ -72,9 +72,9 @@ pub(super) fn answer(holding: &Arc<Holding>, owner: Owner, call: &mut Call) -> R
             Ok(Patience::None) => Ok(false.into()),
             Ok(patience) => {
                 let holding = holding.clone();
-                return Reply::later(async move {
-                    Ok(holding.take(owner, 1, patience.limit()).await)
-                });
+                return Reply::later(
+                    async move { Ok(holding.take(owner, 1, patience.limit()).await) },
+                );
             }
             Err(err) => Err(err),
         },

@@ -28,12 +28,12 @@ use std::{
 
 use tokio::time;
 
-pub(crate) use self::{array::unpacked, dict::Updater};
 pub use self::{
-    array::Array, barrier::Barrier, condition::Condition, dict::Dict, event::Event,
-    iterator::Iter, list::List, lock::Lock, namespace::Namespace, queue::Queue, rlock::RLock,
-    semaphore::Semaphore, set::Set, value::Value,
+    array::Array, barrier::Barrier, condition::Condition, dict::Dict, event::Event, iterator::Iter,
+    list::List, lock::Lock, namespace::Namespace, queue::Queue, rlock::RLock, semaphore::Semaphore,
+    set::Set, value::Value,
 };
+pub(crate) use self::{array::unpacked, dict::Updater};
 
 /// Locks what no panic leaves half done.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -11,12 +11,7 @@ use multiproc_wire::pickle::{Exception, Object};
 use tokio::sync::Notify;
 
 use super::{locked, within};
-use crate::{
-    Args, Call, Reply, Shared,
-    args::duration,
-    raise,
-    values::Held,
-};
+use crate::{Args, Call, Reply, Shared, args::duration, raise, values::Held};
 
 /// A queue that lives in a manager's server.
 ///
@@ -106,7 +101,7 @@ impl Queue {
     }
 
     /// Does it at once, or when it can be done.
-    fn eventually<T: Into<Object> + 'static>(
+    fn eventually<T: Into<Object> + Send + 'static>(
         self: Arc<Self>,
         patience: Result<(bool, Option<Duration>), Exception>,
         failure: &'static str,
@@ -146,9 +141,12 @@ impl Queue {
             Err(err) => return Reply::Done(Err(err)),
         };
         let mut item = Some(item);
-        self.eventually(patience(args, waits), "Full", |queue| &queue.less, move |queue| {
-            queue.try_put(&mut item)
-        })
+        self.eventually(
+            patience(args, waits),
+            "Full",
+            |queue| &queue.less,
+            move |queue| queue.try_put(&mut item),
+        )
     }
 
     fn shut_down(&self, immediate: bool) {

@@ -9,7 +9,7 @@ use multiproc_wire::pickle::{Exception, Object};
 
 use super::{Iter, locked};
 use crate::{
-    Answer, Args, Call, Reply, Shared, raise,
+    Answer, Call, Reply, Shared, raise,
     values::{Held, Key, elements},
 };
 
@@ -199,7 +199,10 @@ fn combined(method: &str, set: Members, others: Vec<Members>) -> Members {
                 other.retain(|key, _| !set.contains_key(key));
                 return other;
             }
-            "symmetric_difference" | "symmetric_difference_update" | "__xor__" | "__rxor__"
+            "symmetric_difference"
+            | "symmetric_difference_update"
+            | "__xor__"
+            | "__rxor__"
             | "__ixor__" => {
                 for (key, value) in other {
                     if set.remove(&key).is_none() {

@@ -10,18 +10,18 @@ use crate::server::Entry;
 #[derive(Clone, Debug)]
 pub(crate) struct Held {
     pub(crate) object: Object,
-    referents: Option<Arc<[Arc<Entry>]>>,
+    _referents: Option<Arc<[Arc<Entry>]>>,
 }
 
 impl Held {
     /// Holds a value with the objects that its proxies refer to.
     pub(crate) fn new(object: Object, referents: Vec<Arc<Entry>>) -> Self {
         let referents = (!referents.is_empty()).then(|| referents.into());
-        Self { object, referents }
+        Self { object, _referents: referents }
     }
 
     /// Holds a value in which there are no proxies.
     pub(crate) fn plain(object: Object) -> Self {
-        Self { object, referents: None }
+        Self { object, _referents: None }
     }
 }

@@ -30,8 +30,7 @@ pub(crate) fn place(index: &Object, len: usize, what: &str) -> Result<Place, Exc
         _ => index.as_int(),
     };
     let Some(number) = number else {
-        let text =
-            format!("{what} indices must be integers or slices, not {}", index.type_name());
+        let text = format!("{what} indices must be integers or slices, not {}", index.type_name());
         return Err(raise::type_error(text));
     };
     let found = if number < 0 { number.checked_add_unsigned(len as u64) } else { Some(number) };
