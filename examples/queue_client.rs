@@ -14,7 +14,7 @@
 use std::{env, error::Error, process::ExitCode};
 
 use multiproc::managers::{
-    BaseManager, DictProxy, ListProxy, QueueProxy, TypedProxy, pickle::Object,
+    BaseManager, DictProxy, ListProxy, QueueProxy, pickle::Object,
 };
 
 fn main() -> ExitCode {
@@ -51,8 +51,9 @@ fn run() -> Result<(), Box<dyn Error>> {
     println!("get_queue: {}", queue.get()?);
 
     let dict: DictProxy<String, i64> = manager.create("get_dict", ())?.into();
-    dict.set("x", &7)?;
-    println!("get_dict: {}", dict.as_proxy().call_method("copy", ())?);
+    // Of a dict or list that a Python serves without a proxy type only the public methods are there.
+    dict.update([("x", 7)])?;
+    println!("get_dict: {dict}");
 
     let list: ListProxy<Object> = manager.create("get_list", ())?.into();
     list.extend([Object::from(1), "two".into(), Object::None])?;
