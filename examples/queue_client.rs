@@ -13,9 +13,7 @@
 
 use std::{env, error::Error, process::ExitCode};
 
-use multiproc::managers::{
-    BaseManager, DictProxy, ListProxy, QueueProxy, pickle::Object,
-};
+use multiproc::managers::{BaseManager, DictProxy, ListProxy, QueueProxy, pickle::Object};
 
 fn main() -> ExitCode {
     multiproc::init();

@@ -146,10 +146,10 @@ impl<E: fmt::Display> fmt::Display for MethodError<E> {
     }
 }
 
-impl<E: Error> Error for MethodError<E> {
+impl<E: fmt::Debug + fmt::Display> Error for MethodError<E> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Own(err) => err.source(),
+            Self::Own(_) => None,
             Self::Call(err) => err.source(),
         }
     }

@@ -7,3 +7,5 @@ mod start_methods;
 mod connection;
 mod misc;
 mod sync;
+#[cfg(feature = "managers")]
+mod manager;
