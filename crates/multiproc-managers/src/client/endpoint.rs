@@ -1,8 +1,10 @@
 //! Where a server is, and how to get in.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, io, time::Duration};
 
-use multiproc_connection::{Address, AuthKey, Client, Connection};
+use multiproc_connection::{
+    Address, AuthKey, Client, ClientBuilder, ConnectError, ConnectTimeoutError, Connection,
+};
 
 use crate::CallError;
 
@@ -18,9 +20,23 @@ pub(crate) struct Endpoint {
 impl Endpoint {
     /// Makes a connection that has shown the key.
     pub(crate) fn dial(&self) -> Result<Connection<()>, CallError> {
+        Ok(self.client().connect(&self.address)?)
+    }
+
+    /// Makes a connection that has shown the key, if that can be done in time.
+    pub(crate) fn dial_within(&self, limit: Duration) -> Result<Connection<()>, CallError> {
+        self.client().connect_timeout(&self.address, limit).map_err(|err| match err {
+            ConnectTimeoutError::Connect(err) => err.into(),
+            ConnectTimeoutError::Timeout => {
+                let address = self.address.clone();
+                ConnectError::Io { address, source: io::ErrorKind::TimedOut.into() }.into()
+            }
+        })
+    }
+
+    fn client(&self) -> ClientBuilder {
         let client = Client::builder().authkey(self.key.clone());
-        let client = if self.md5 { client.allow_md5() } else { client };
-        Ok(client.connect(&self.address)?)
+        if self.md5 { client.allow_md5() } else { client }
     }
 }
 

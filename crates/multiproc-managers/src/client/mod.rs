@@ -5,6 +5,7 @@ mod session;
 mod link;
 mod reference;
 mod reply;
+mod inherit;
 
 pub(crate) use self::{
     endpoint::{Endpoint, here, within},

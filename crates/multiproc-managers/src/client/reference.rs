@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Endpoint, Session};
+use multiproc_sys::primitive::Ordering;
+
+use super::{Endpoint, Session, inherit};
 use crate::CallError;
 
 /// A reference, which the server counts until it is dropped.
@@ -22,12 +24,15 @@ impl Reference {
 
     /// Takes over one that the server has counted already.
     pub(crate) fn adopt(session: Arc<Session>, ident: &str) -> Self {
+        inherit::watch();
+        session.references.fetch_add(1, Ordering::Relaxed);
         Self { session, ident: ident.to_owned() }
     }
 }
 
 impl Drop for Reference {
     fn drop(&mut self) {
+        self.session.references.fetch_sub(1, Ordering::Relaxed);
         self.session.release(&self.ident);
     }
 }

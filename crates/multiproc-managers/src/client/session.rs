@@ -2,14 +2,13 @@
 
 use std::{
     fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
 };
 
 use multiproc_connection::{Address, Connection};
 use multiproc_image::after_fork::ForkLocal;
+use multiproc_sys::primitive::{AtomicU64, AtomicUsize, Ordering};
 use multiproc_wire::pickle::Object;
 
 use super::{Endpoint, Reply, link, reply::exchange};
@@ -26,6 +25,8 @@ pub(crate) struct Session {
     pub(super) number: u64,
     pub(crate) endpoint: Endpoint,
     pub(super) kind: Kind,
+    /// How many references this process has there.
+    pub(super) references: AtomicUsize,
 }
 
 pub(super) enum Kind {
@@ -80,7 +81,8 @@ impl Session {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let hello = link::introduce(&connection)?;
         if hello.get("multiproc").is_none() {
-            let session = Arc::new(Self { number, endpoint: endpoint.clone(), kind: Kind::Python });
+            let (endpoint, references) = (endpoint.clone(), AtomicUsize::new(0));
+            let session = Arc::new(Self { number, endpoint, kind: Kind::Python, references });
             // The connection is as good as any other for what this thread will call.
             link::keep(&session, connection);
             return Ok(session);
@@ -89,7 +91,20 @@ impl Session {
         let name = exchange(&connection, None, "#SESSION", vec![], vec![])?.value()?;
         let Object::Str(name) = name else { return Err(CallError::Malformed) };
         let kind = Kind::Ours { name, keeper: Mutex::new(connection), own };
-        Ok(Arc::new(Self { number, endpoint: endpoint.clone(), kind }))
+        let (endpoint, references) = (endpoint.clone(), AtomicUsize::new(0));
+        Ok(Arc::new(Self { number, endpoint, kind, references }))
+    }
+
+    /// Makes a connection that refers to all that this process refers to, for a child.
+    pub(super) fn inherit(&self, limit: Duration) -> Result<Option<Connection<()>>, CallError> {
+        let Kind::Ours { name, .. } = &self.kind else { return Ok(None) };
+        if self.references.load(Ordering::Relaxed) == 0 {
+            return Ok(None);
+        }
+        let connection = self.endpoint.dial_within(limit)?;
+        link::introduce(&connection)?;
+        exchange(&connection, None, "#INHERIT", vec![(&**name).into()], vec![])?.value()?;
+        Ok(Some(connection))
     }
 
     /// Begins a session whose one connection is the caller's, to be given away: it holds what is asked
@@ -165,7 +180,15 @@ impl Session {
     }
 }
 
-const NOW: Option<std::time::Duration> = Some(std::time::Duration::ZERO);
+const NOW: Option<Duration> = Some(Duration::ZERO);
+
+/// Returns the sessions that this process has now.
+pub(super) fn of_this_process() -> Vec<Arc<Session>> {
+    // Before a fork: a thread that has the lock gives it back soon, for it never waits for anybody.
+    SESSIONS
+        .get_if_made()
+        .map_or(vec![], |sessions| lock(sessions).iter().filter_map(Weak::upgrade).collect())
+}
 
 impl Drop for Session {
     fn drop(&mut self) {

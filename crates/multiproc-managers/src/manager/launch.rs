@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use multiproc_connection::{Client, Connection, Sender, simplex};
+use multiproc_connection::{Sender, simplex};
 use multiproc_image::{FnRef, family, logging};
 use multiproc_process::{Process, parent_process};
 use multiproc_sys::signals::{Disposition, Signal};
@@ -164,11 +164,7 @@ impl Running {
 
     /// Sends the message, and waits as long as is allowed for the answer.
     fn say_shutdown(&self) -> Result<(), String> {
-        let client = Client::builder().authkey(self.endpoint.key.clone());
-        let client = if self.endpoint.md5 { client.allow_md5() } else { client };
-        let connection: Connection<()> = client
-            .connect_timeout(&self.endpoint.address, self.timeout)
-            .map_err(|err| chain(&err))?;
+        let connection = self.endpoint.dial_within(self.timeout).map_err(|err| chain(&err))?;
         let request: (Option<()>, &str, [(); 0], Object) =
             (None, "shutdown", [], Object::Dict(vec![]));
         connection.send_object(&request).map_err(|err| chain(&err))?;

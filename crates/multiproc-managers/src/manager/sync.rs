@@ -10,7 +10,7 @@ use crate::{
     ArrayProxy, BarrierProxy, CallError, ConditionProxy, DictProxy, EventProxy, JoinableQueueProxy,
     ListProxy, LockProxy, ManagerError, NamespaceProxy, QueueProxy, RLockProxy, SemaphoreProxy,
     SetProxy, TypeCode, TypedProxy, ValueProxy,
-    proxies::{object, pairs},
+    proxies::{object, objects, pairs},
 };
 
 /// Python's `multiprocessing.Manager`: [`Manager::start`](SyncManager::start).
@@ -76,7 +76,8 @@ impl SyncManager {
         &self,
         items: impl IntoIterator<Item = T>,
     ) -> Result<ListProxy<T>, CallError> {
-        self.make("list", vec![self.sequence(items)?])
+        let (items, _kept) = objects(items)?;
+        self.make("list", vec![items])
     }
 
     /// Makes a shared dict of these items.
@@ -84,7 +85,8 @@ impl SyncManager {
         &self,
         items: impl IntoIterator<Item = (K, V)>,
     ) -> Result<DictProxy<K, V>, CallError> {
-        self.make("dict", vec![pairs(items)?])
+        let (items, _kept) = pairs(items)?;
+        self.make("dict", vec![items])
     }
 
     /// Makes a shared set of these members.
@@ -92,7 +94,8 @@ impl SyncManager {
         &self,
         members: impl IntoIterator<Item = T>,
     ) -> Result<SetProxy<T>, CallError> {
-        self.make("set", vec![self.sequence(members)?])
+        let (members, _kept) = objects(members)?;
+        self.make("set", vec![members])
     }
 
     /// Makes a shared namespace with these values by name.
@@ -101,8 +104,8 @@ impl SyncManager {
         &self,
         values: impl IntoIterator<Item = (&'a str, V)>,
     ) -> Result<NamespaceProxy, CallError> {
-        let values = values.into_iter().map(|(name, value)| Ok((name.into(), object(&value)?)));
-        let values = values.collect::<Result<_, CallError>>()?;
+        let (values, _kept) = pairs(values)?;
+        let Object::Dict(values) = values else { return Err(CallError::Malformed) };
         Ok(self.request("Namespace", vec![], values)?.into())
     }
 
@@ -140,7 +143,8 @@ impl SyncManager {
         &self,
         items: impl IntoIterator<Item = T>,
     ) -> Result<ArrayProxy<T>, CallError> {
-        self.make("Array", vec![T::CODE.into(), self.sequence(items)?])
+        let (items, _kept) = objects(items)?;
+        self.make("Array", vec![T::CODE.into(), items])
     }
 
     /// Makes a shared lock.
@@ -215,13 +219,6 @@ impl SyncManager {
 
     fn make<P: TypedProxy>(&self, typeid: &str, args: Vec<Object>) -> Result<P, CallError> {
         Ok(self.request(typeid, args, vec![])?.into())
-    }
-
-    fn sequence<T: Serialize>(
-        &self,
-        items: impl IntoIterator<Item = T>,
-    ) -> Result<Object, CallError> {
-        Ok(Object::List(items.into_iter().map(|item| object(&item)).collect::<Result<_, _>>()?))
     }
 }
 

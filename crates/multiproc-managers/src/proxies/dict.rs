@@ -102,7 +102,8 @@ impl<K, V> DictProxy<K, V> {
         &self,
         items: impl IntoIterator<Item = (Key, Value)>,
     ) -> Result<(), CallError> {
-        self.ask("update", vec![pairs(items)?])
+        let (items, _kept) = pairs(items)?;
+        self.ask("update", vec![items])
     }
 
     /// Sets a value, or removes the key with `None`, if the value is the expected one; `None` expects
@@ -227,10 +228,11 @@ where
     to_object(&F::call(&(), (before,))).map_err(fault)
 }
 
-/// Makes a dict of items.
+/// Makes a dict of items, which are returned too, as by [`objects`](super::objects).
 pub(crate) fn pairs<K: Serialize, V: Serialize>(
     items: impl IntoIterator<Item = (K, V)>,
-) -> Result<Object, CallError> {
-    let pair = |(key, value)| Ok((object(&key)?, object(&value)?));
-    Ok(Object::Dict(items.into_iter().map(pair).collect::<Result<_, CallError>>()?))
+) -> Result<(Object, Vec<(K, V)>), CallError> {
+    let items: Vec<(K, V)> = items.into_iter().collect();
+    let pair = |(key, value): &(K, V)| Ok((object(key)?, object(value)?));
+    Ok((Object::Dict(items.iter().map(pair).collect::<Result<_, CallError>>()?), items))
 }

@@ -3,7 +3,7 @@
 use multiproc_wire::pickle::{Global, Instance, Made, Object};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::object;
+use super::{object, objects};
 use crate::CallError;
 
 typed_proxy! {
@@ -85,8 +85,8 @@ impl<T> ListProxy<T> {
 
     /// Adds items to the end, in one call.
     pub fn extend(&self, items: impl IntoIterator<Item: Serialize>) -> Result<(), CallError> {
-        let items = items.into_iter().map(|item| object(&item)).collect::<Result<_, _>>()?;
-        self.tell("extend", vec![Object::List(items)])
+        let (items, _kept) = objects(items)?;
+        self.tell("extend", vec![items])
     }
 
     /// Puts an item before the one at `index`; negative ones count from the end.
@@ -122,8 +122,8 @@ impl<T> ListProxy<T> {
         stop: impl Into<Option<isize>>,
         items: impl IntoIterator<Item: Serialize>,
     ) -> Result<(), CallError> {
-        let items = items.into_iter().map(|item| object(&item)).collect::<Result<_, _>>()?;
-        self.tell("__setitem__", vec![slice(start, stop, None), Object::List(items)])
+        let (items, _kept) = objects(items)?;
+        self.tell("__setitem__", vec![slice(start, stop, None), items])
     }
 
     /// Removes the first item that equals the value.
@@ -220,8 +220,8 @@ impl<T: DeserializeOwned> ListProxy<T> {
     /// Returns copies of all items and more behind them.
     #[doc(alias = "__add__")]
     pub fn concat(&self, items: impl IntoIterator<Item: Serialize>) -> Result<Vec<T>, CallError> {
-        let items = items.into_iter().map(|item| object(&item)).collect::<Result<_, _>>()?;
-        self.ask("__add__", vec![Object::List(items)])
+        let (items, _kept) = objects(items)?;
+        self.ask("__add__", vec![items])
     }
 
     /// Returns the copies of all items so many times.

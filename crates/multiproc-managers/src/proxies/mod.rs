@@ -47,6 +47,16 @@ pub(crate) fn object(value: &(impl Serialize + ?Sized)) -> Result<Object, CallEr
     to_object(value).map_err(CallError::Encode)
 }
 
+/// Makes a list of values, which are returned too: what proxies among them refer to has to be there
+/// until the server has the list.
+pub(crate) fn objects<T: Serialize>(
+    values: impl IntoIterator<Item = T>,
+) -> Result<(Object, Vec<T>), CallError> {
+    let values: Vec<T> = values.into_iter().collect();
+    let objects = values.iter().map(object).collect::<Result<_, _>>()?;
+    Ok((Object::List(objects), values))
+}
+
 /// Makes the arguments of a call of a value: of a tuple its parts, of `()` none.
 pub(crate) fn arguments(args: &(impl Serialize + ?Sized)) -> Result<Vec<Object>, CallError> {
     Ok(match object(args)? {

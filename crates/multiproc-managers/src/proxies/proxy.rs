@@ -91,7 +91,9 @@ impl Proxy {
 
     /// Calls a method and returns what it returned.
     ///
-    /// The arguments are a tuple, `(x,)` for one, `()` for none.
+    /// The arguments are a tuple, `(x,)` for one, `()` for none. What proxies in the result refer to, this
+    /// does not keep there: of a method that returns a shared object ask by [`call`](Self::call) for a
+    /// `Proxy`.
     ///
     /// # Errors
     ///
@@ -128,8 +130,15 @@ impl Proxy {
         method: &str,
         args: A,
     ) -> Result<R, CallError> {
-        let object = self.call_method(method, args)?;
-        self.read(object)
+        let session = self.session()?;
+        match session.call(Some(&self.0.ident), method, arguments(&args)?, vec![])? {
+            Reply::Value(value) => self.read(value),
+            Reply::Proxy(parts) => {
+                // Until the value refers to the object, this does.
+                let proxy = Self::of_parts(&session, &parts)?;
+                self.read(proxy.clone().into_object())
+            }
+        }
     }
 
     /// Returns a copy of the object.

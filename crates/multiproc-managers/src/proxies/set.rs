@@ -3,7 +3,7 @@
 use multiproc_wire::pickle::Object;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::object;
+use super::{object, objects};
 use crate::CallError;
 
 typed_proxy! {
@@ -46,8 +46,8 @@ macro_rules! with_others {
             &self,
             others: impl IntoIterator<Item: Serialize>,
         ) -> Result<$result, CallError> {
-            let others = others.into_iter().map(|item| object(&item)).collect::<Result<_, _>>()?;
-            self.ask($method, vec![Object::List(others)])
+            let (others, _kept) = objects(others)?;
+            self.ask($method, vec![others])
         }
     )*};
 }

@@ -138,6 +138,20 @@ impl Guest {
                     Err(err) => Message::fault("OSError", &err.to_string()),
                 },
             },
+            "#INHERIT" => {
+                let from = args.object("name");
+                let from = from.as_ref().and_then(Object::as_str);
+                match from.and_then(|name| self.table.session(name)) {
+                    Some(from) => match Session::inherit(&self.table, &from) {
+                        Ok(session) => {
+                            self.session = Some(session);
+                            Message::Return(Object::None)
+                        }
+                        Err(err) => Message::fault("OSError", &err.to_string()),
+                    },
+                    None => Message::fault("KeyError", "no such session"),
+                }
+            }
             // Nobody waits for an answer to this.
             "#DROP" => {
                 if let Some(Object::Str(ident)) = args.object("ident") {

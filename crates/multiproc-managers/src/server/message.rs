@@ -96,7 +96,8 @@ impl Message {
 fn text(exception: &Exception) -> String {
     match &exception.args[..] {
         [] => String::new(),
-        [Object::Str(text)] => text.clone(),
+        // As in Python, where a key could be anything and is shown as what it is.
+        [Object::Str(text)] if exception.class.name != "KeyError" => text.clone(),
         [arg] => arg.to_string(),
         args => Object::Tuple(args.to_vec()).to_string(),
     }

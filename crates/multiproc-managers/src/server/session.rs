@@ -32,6 +32,14 @@ impl Session {
         Ok(session)
     }
 
+    /// Begins a session that refers to all that another refers to.
+    pub(super) fn inherit(table: &Arc<Table>, from: &Self) -> Result<Arc<Self>, getrandom::Error> {
+        let session = Self::begin(table)?;
+        let references = lock(&from.references).clone();
+        *lock(&session.references) = references;
+        Ok(session)
+    }
+
     pub(super) fn add(&self, entry: Arc<Entry>) {
         lock(&self.references).entry(entry.id).or_insert((entry, 0)).1 += 1;
     }

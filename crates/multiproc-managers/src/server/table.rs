@@ -2,13 +2,11 @@
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
 use multiproc_connection::Address;
+use multiproc_sys::primitive::{AtomicU64, Ordering};
 use multiproc_wire::pickle::Object;
 use tokio::sync::Notify;
 

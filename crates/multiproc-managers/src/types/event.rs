@@ -1,13 +1,8 @@
 //! A shared event.
 
-use std::{
-    pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{pin::pin, sync::Arc};
 
+use multiproc_sys::primitive::{AtomicBool, Ordering};
 use multiproc_wire::pickle::{Exception, Object};
 use tokio::sync::Notify;
 

@@ -1,13 +1,8 @@
 //! A queue of those who wait to be told.
 
-use std::{
-    collections::VecDeque,
-    sync::{
-        Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::{collections::VecDeque, sync::Mutex};
 
+use multiproc_sys::primitive::{AtomicU64, Ordering};
 use tokio::sync::oneshot;
 
 use super::locked;

@@ -275,8 +275,8 @@ fn batch_is_one_round_trip() -> TestResult {
 
 // parity: manager.types-list
 fn list_in_a_child(ctx: &Context) -> TestResult {
-    let manager = Manager::builder().context(ctx.clone()).start()?;
-    let list: ListProxy<i64> = multiproc::managers::SyncManager::from(manager).list([1, 2, 0])?;
+    let manager = Manager::start()?;
+    let list = manager.list([1, 2, 0])?;
     let child = ctx.start(use_list, (list.clone(),))?;
     child.result()??;
     assert_eq!(list.len()?, 0);

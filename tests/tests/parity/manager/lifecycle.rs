@@ -200,7 +200,9 @@ static RUNS: AtomicI64 = AtomicI64::new(0);
 fn initializer_runs_once(ctx: &Context) -> TestResult {
     let manager = Manager::builder()
         .context(ctx.clone())
-        .initializer(|| drop(RUNS.fetch_add(1, Ordering::Relaxed)))
+        .initializer(|| {
+            RUNS.fetch_add(1, Ordering::Relaxed);
+        })
         .add(Type::once("runs", || Value::new("q", RUNS.load(Ordering::Relaxed).into())))
         .start()?;
     let runs: ValueProxy<i64> = manager.create("runs", ())?.into();

@@ -217,7 +217,8 @@ fn barrier_breaks_by_abort_and_time() -> TestResult {
     let manager = Manager::start()?;
     let barrier = manager.barrier(2)?;
     let broken = |err: CallError| err.is_raised("BrokenBarrierError");
-    for end in [BarrierProxy::abort, BarrierProxy::reset] {
+    for end in [BarrierProxy::reset, BarrierProxy::abort] {
+        assert!(!barrier.broken()?);
         let waiting = {
             let barrier = barrier.clone();
             thread::spawn(move || barrier.wait())
@@ -228,7 +229,8 @@ fn barrier_breaks_by_abort_and_time() -> TestResult {
         end(&barrier)?;
         assert!(waiting.join().unwrap().is_err_and(broken));
     }
-    assert!(!barrier.broken()?, "reset");
+    assert!(barrier.broken()?);
+    barrier.reset()?;
     assert!(barrier.wait_timeout(MOMENT).is_err_and(broken));
     assert!(barrier.broken()? && barrier.wait().is_err_and(broken));
     let hasty = manager.barrier_timeout(2, MOMENT)?;
