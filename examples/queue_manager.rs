@@ -6,6 +6,7 @@
 //! ```
 //!
 //! The address comes first, on a line of its own; the server runs until a client says `shutdown`.
+//! With `--sync` clients may also make what a `SyncManager` has: dicts, lists, queues, locks.
 //! Clients from CPython 3.11 and before are let in unless `--no-md5` is given.
 //!
 //! Python: a `BaseManager` on which `get_queue`, `get_dict`, `get_list` and `Maths` are registered,
@@ -87,11 +88,12 @@ fn serve() -> Result<(), Box<dyn Error>> {
             "--address" => (builder, has_address) = (builder.address(value()?), true),
             "--authkey" => (builder, has_key) = (builder.authkey(value()?), true),
             "--no-md5" => md5 = false,
+            "--sync" => builder = builder.sync_types(),
             _ => return Err(format!("unknown argument `{arg}`").into()),
         }
     }
     if !has_address || !has_key {
-        return Err("usage: queue_manager --address A --authkey K [--no-md5]".into());
+        return Err("usage: queue_manager --address A --authkey K [--sync] [--no-md5]".into());
     }
     let builder = if md5 { builder.allow_md5() } else { builder };
     let server = builder.get_server()?;

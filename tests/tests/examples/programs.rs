@@ -29,6 +29,16 @@ fn folder() -> PathBuf {
     if profile.ends_with("release") {
         cargo.arg("--release");
     let programs = ["hello", "checksum", "echo_listener", "echo_client", "shared_memory", "manager", "queue_manager", "queue_client"];
+    let programs = [
+        "hello",
+        "checksum",
+        "echo_listener",
+        "echo_client",
+        "shared_memory",
+        "manager",
+        "queue_manager",
+        "queue_client",
+    ];
     if !programs.iter().all(|name| folder.join(name).is_file()) {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["build", "--examples", "--package", "multiproc-examples", "--target-dir"]);

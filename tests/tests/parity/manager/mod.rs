@@ -14,3 +14,4 @@ mod lifecycle;
 mod proxies;
 mod remote;
 mod memory;
+mod python;
