@@ -72,6 +72,10 @@ impl SyncManager {
     }
 
     /// Makes a shared list of these items.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`].
     pub fn list<T: Serialize>(
         &self,
         items: impl IntoIterator<Item = T>,
@@ -81,6 +85,10 @@ impl SyncManager {
     }
 
     /// Makes a shared dict of these items.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`].
     pub fn dict<K: Serialize, V: Serialize>(
         &self,
         items: impl IntoIterator<Item = (K, V)>,
@@ -90,6 +98,10 @@ impl SyncManager {
     }
 
     /// Makes a shared set of these members.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`].
     pub fn set<T: Serialize>(
         &self,
         members: impl IntoIterator<Item = T>,
@@ -99,6 +111,10 @@ impl SyncManager {
     }
 
     /// Makes a shared namespace with these values by name.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`].
     #[doc(alias = "Namespace")]
     pub fn namespace<'a, V: Serialize>(
         &self,
@@ -110,6 +126,10 @@ impl SyncManager {
     }
 
     /// Makes a shared queue of at most so many items, or without a limit for 0.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`].
     #[doc(alias = "Queue")]
     pub fn queue<T>(&self, most: usize) -> Result<QueueProxy<T>, CallError> {
         self.make("Queue", vec![most.into()])
@@ -117,18 +137,30 @@ impl SyncManager {
 
     /// Makes a shared queue that counts what is done, of at most so many items, or without a limit
     /// for 0.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`].
     #[doc(alias = "JoinableQueue")]
     pub fn joinable_queue<T>(&self, most: usize) -> Result<JoinableQueueProxy<T>, CallError> {
         self.make("JoinableQueue", vec![most.into()])
     }
 
     /// Makes a shared number.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`].
     #[doc(alias = "Value")]
     pub fn value<T: TypeCode>(&self, value: T) -> Result<ValueProxy<T>, CallError> {
         self.make("Value", vec![T::CODE.into(), object(&value)?])
     }
 
     /// Makes a shared value of any type, with a type code that is only shown.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`].
     pub fn value_of<T: Serialize>(
         &self,
         code: &str,
@@ -138,6 +170,10 @@ impl SyncManager {
     }
 
     /// Makes shared numbers of one type.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`].
     #[doc(alias = "Array")]
     pub fn array<T: TypeCode>(
         &self,
@@ -148,53 +184,89 @@ impl SyncManager {
     }
 
     /// Makes a shared lock.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`].
     #[doc(alias = "Lock")]
     pub fn lock(&self) -> Result<LockProxy, CallError> {
         self.make("Lock", vec![])
     }
 
     /// Makes a shared recursive lock.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`].
     #[doc(alias = "RLock")]
     pub fn rlock(&self) -> Result<RLockProxy, CallError> {
         self.make("RLock", vec![])
     }
 
     /// Makes a shared semaphore with so many units.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`].
     #[doc(alias = "Semaphore")]
     pub fn semaphore(&self, value: u32) -> Result<SemaphoreProxy, CallError> {
         self.make("Semaphore", vec![value.into()])
     }
 
     /// Makes a shared semaphore that never has more units than at first.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`].
     #[doc(alias = "BoundedSemaphore")]
     pub fn bounded_semaphore(&self, value: u32) -> Result<SemaphoreProxy, CallError> {
         self.make("BoundedSemaphore", vec![value.into()])
     }
 
     /// Makes a shared condition with a recursive lock of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`].
     #[doc(alias = "Condition")]
     pub fn condition(&self) -> Result<ConditionProxy, CallError> {
         self.make("Condition", vec![])
     }
 
     /// Makes a shared condition with a lock of this manager: a [`LockProxy`] or [`RLockProxy`].
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`].
     pub fn condition_with(&self, lock: &impl TypedProxy) -> Result<ConditionProxy, CallError> {
         self.make("Condition", vec![lock.as_proxy().clone().into_object()])
     }
 
     /// Makes a shared event.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`].
     #[doc(alias = "Event")]
     pub fn event(&self) -> Result<EventProxy, CallError> {
         self.make("Event", vec![])
     }
 
     /// Makes a shared barrier for so many.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`].
     #[doc(alias = "Barrier")]
     pub fn barrier(&self, parties: u32) -> Result<BarrierProxy, CallError> {
         self.make("Barrier", vec![parties.into()])
     }
 
     /// Makes a shared barrier that breaks when one waits so long.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`].
     pub fn barrier_timeout(
         &self,
         parties: u32,

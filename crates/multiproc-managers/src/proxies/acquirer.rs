@@ -139,32 +139,56 @@ macro_rules! acquirer_methods {
     ($name:ident) => {
         impl $name {
             /// Waits for it and takes it.
+            ///
+            /// # Errors
+            ///
+            /// [`CallError`], of which kinds the type says.
             pub fn acquire(&self) -> Result<(), CallError> {
                 self.proxy.call::<_, bool>("acquire", ()).map(drop)
             }
 
             /// Takes it if that is possible now, and returns whether it was.
+            ///
+            /// # Errors
+            ///
+            /// [`CallError`], of which kinds the type says.
             pub fn try_acquire(&self) -> Result<bool, CallError> {
                 self.proxy.call("acquire", (false,))
             }
 
             /// Waits so long for it, and returns whether it was taken.
+            ///
+            /// # Errors
+            ///
+            /// [`CallError`], of which kinds the type says.
             pub fn acquire_timeout(&self, timeout: Duration) -> Result<bool, CallError> {
                 self.proxy.call("acquire", (true, timeout.as_secs_f64()))
             }
 
             /// Gives it back.
+            ///
+            /// # Errors
+            ///
+            /// [`CallError`], of which kinds the type says.
             pub fn release(&self) -> Result<(), CallError> {
                 self.proxy.call("release", ())
             }
 
             /// Returns whether it could not be taken now. A server from before Python 3.14 does not
             /// know.
+            ///
+            /// # Errors
+            ///
+            /// [`CallError`], of which kinds the type says.
             pub fn locked(&self) -> Result<bool, CallError> {
                 self.proxy.call("locked", ())
             }
 
             /// Waits for it, and gives it back when the guard is dropped.
+            ///
+            /// # Errors
+            ///
+            /// [`CallError`], of which kinds the type says.
             #[doc(alias = "__enter__")]
             pub fn guard(&self) -> Result<Guard<'_>, CallError> {
                 Guard::new(&self.proxy)
@@ -180,11 +204,19 @@ pub(super) use acquirer_methods;
 
 impl SemaphoreProxy {
     /// Gives several units back at once.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn release_many(&self, count: usize) -> Result<(), CallError> {
         self.proxy.call("release", (count,))
     }
 
     /// Returns how many units are left. A server of CPython's does not tell.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn get_value(&self) -> Result<u64, CallError> {
         self.proxy.call("get_value", ())
     }

@@ -37,28 +37,48 @@ typed_proxy! {
 
 impl<T: TypeCode + DeserializeOwned> ArrayProxy<T> {
     /// Returns the number of items.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn len(&self) -> Result<usize, CallError> {
         self.proxy.call("__len__", ())
     }
 
     /// Returns whether there are no items.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn is_empty(&self) -> Result<bool, CallError> {
         Ok(self.len()? == 0)
     }
 
     /// Returns the item at `index`; negative ones count from the end.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     #[doc(alias = "__getitem__")]
     pub fn get(&self, index: isize) -> Result<T, CallError> {
         self.proxy.call("__getitem__", (index,))
     }
 
     /// Sets the item at `index`; negative ones count from the end.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     #[doc(alias = "__setitem__")]
     pub fn set(&self, index: isize, value: T) -> Result<(), CallError> {
         self.proxy.request("__setitem__", vec![index.into(), object(&value)?], vec![]).map(drop)
     }
 
     /// Returns all items.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn to_vec(&self) -> Result<Vec<T>, CallError> {
         match self.proxy.get_value::<Object>()? {
             Object::Instance(mut array) if array.class.is("array", "array") => {

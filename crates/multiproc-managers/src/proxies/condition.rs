@@ -51,16 +51,28 @@ acquirer_methods!(ConditionProxy);
 
 impl ConditionProxy {
     /// Lets go of the lock, waits to be notified, and takes the lock again.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn wait(&self) -> Result<(), CallError> {
         self.proxy.call::<_, bool>("wait", ((),)).map(drop)
     }
 
     /// Waits so long to be notified, and returns whether it was.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn wait_timeout(&self, timeout: Duration) -> Result<bool, CallError> {
         self.proxy.call("wait", (timeout.as_secs_f64(),))
     }
 
     /// Waits until `predicate`, which is called here while the lock is held, says true.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn wait_for(
         &self,
         mut predicate: impl FnMut() -> Result<bool, CallError>,
@@ -72,6 +84,10 @@ impl ConditionProxy {
     }
 
     /// Waits so long until `predicate` says true, and returns what it said last.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn wait_for_timeout(
         &self,
         mut predicate: impl FnMut() -> Result<bool, CallError>,
@@ -91,11 +107,19 @@ impl ConditionProxy {
     }
 
     /// Wakes so many of those who wait.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn notify(&self, count: usize) -> Result<(), CallError> {
         self.proxy.call("notify", (count,))
     }
 
     /// Wakes all who wait.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn notify_all(&self) -> Result<(), CallError> {
         self.proxy.call("notify_all", ())
     }

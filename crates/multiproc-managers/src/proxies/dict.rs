@@ -60,16 +60,28 @@ impl<K, V> DictProxy<K, V> {
     }
 
     /// Returns the number of items.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn len(&self) -> Result<usize, CallError> {
         self.ask("__len__", vec![])
     }
 
     /// Returns whether there are no items.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn is_empty(&self) -> Result<bool, CallError> {
         Ok(self.len()? == 0)
     }
 
     /// Sets the value of a key.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     #[doc(alias = "__setitem__")]
     pub fn set(
         &self,
@@ -80,12 +92,20 @@ impl<K, V> DictProxy<K, V> {
     }
 
     /// Removes a key, which has to be there.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     #[doc(alias = "__delitem__")]
     pub fn delete(&self, key: &(impl Serialize + ?Sized)) -> Result<(), CallError> {
         self.ask("__delitem__", vec![object(key)?])
     }
 
     /// Returns whether a key is there.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     #[doc(alias = "__contains__")]
     #[doc(alias = "has_key")]
     pub fn contains_key(&self, key: &(impl Serialize + ?Sized)) -> Result<bool, CallError> {
@@ -93,11 +113,19 @@ impl<K, V> DictProxy<K, V> {
     }
 
     /// Removes all items.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn clear(&self) -> Result<(), CallError> {
         self.ask("clear", vec![])
     }
 
     /// Sets many items in one call, all of them or none.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn update<Key: Serialize, Value: Serialize>(
         &self,
         items: impl IntoIterator<Item = (Key, Value)>,
@@ -110,6 +138,10 @@ impl<K, V> DictProxy<K, V> {
     /// the key not to be there. Returns whether it was so.
     ///
     /// No counterpart in Python; a server of CPython's does not know it.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn compare_and_set(
         &self,
         key: &(impl Serialize + ?Sized),
@@ -130,22 +162,38 @@ impl<K, V> DictProxy<K, V> {
 
 impl<K, V: DeserializeOwned> DictProxy<K, V> {
     /// Returns a copy of the value of a key, if the key is there.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn get(&self, key: &(impl Serialize + ?Sized)) -> Result<Option<V>, CallError> {
         self.ask("get", vec![object(key)?])
     }
 
     /// Returns a copy of the value of a key, which has to be there: `KeyError` if not.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     #[doc(alias = "__getitem__")]
     pub fn get_item(&self, key: &(impl Serialize + ?Sized)) -> Result<V, CallError> {
         self.ask("__getitem__", vec![object(key)?])
     }
 
     /// Takes out the value of a key, which has to be there.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn pop(&self, key: &(impl Serialize + ?Sized)) -> Result<V, CallError> {
         self.ask("pop", vec![object(key)?])
     }
 
     /// Takes out the value of a key, or returns the default.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn pop_or(&self, key: &(impl Serialize + ?Sized), default: V) -> Result<V, CallError>
     where
         V: Serialize,
@@ -154,6 +202,10 @@ impl<K, V: DeserializeOwned> DictProxy<K, V> {
     }
 
     /// Returns the value of a key, which is set if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     #[doc(alias = "setdefault")]
     pub fn set_default(&self, key: &(impl Serialize + ?Sized), default: &V) -> Result<V, CallError>
     where
@@ -163,6 +215,10 @@ impl<K, V: DeserializeOwned> DictProxy<K, V> {
     }
 
     /// Returns copies of the values.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn values(&self) -> Result<Vec<V>, CallError> {
         self.ask("values", vec![])
     }
@@ -173,6 +229,10 @@ impl<K, V: DeserializeOwned> DictProxy<K, V> {
     /// server has to be a process of this family.
     ///
     /// No counterpart in Python; a server of CPython's does not know it.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn update_with<F>(
         &self,
         key: &(impl Serialize + ?Sized),
@@ -192,11 +252,19 @@ impl<K, V: DeserializeOwned> DictProxy<K, V> {
 
 impl<K: DeserializeOwned, V> DictProxy<K, V> {
     /// Returns copies of the keys.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn keys(&self) -> Result<Vec<K>, CallError> {
         self.ask("keys", vec![])
     }
 
     /// Goes through the keys, each with a call of its own, as they are now.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     #[doc(alias = "__iter__")]
     pub fn iter(&self) -> Result<IteratorProxy<K>, CallError> {
         Ok(self.proxy.request_proxy("__iter__", vec![])?.into())
@@ -205,12 +273,20 @@ impl<K: DeserializeOwned, V> DictProxy<K, V> {
 
 impl<K: DeserializeOwned, V: DeserializeOwned> DictProxy<K, V> {
     /// Returns copies of the items.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     #[doc(alias = "copy")]
     pub fn items(&self) -> Result<Vec<(K, V)>, CallError> {
         self.ask("items", vec![])
     }
 
     /// Takes out the item whose key came last.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     #[doc(alias = "popitem")]
     pub fn pop_item(&self) -> Result<(K, V), CallError> {
         self.ask("popitem", vec![])

@@ -39,26 +39,46 @@ typed_proxy! {
 
 impl EventProxy {
     /// Returns whether it is set.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn is_set(&self) -> Result<bool, CallError> {
         self.proxy.call("is_set", ())
     }
 
     /// Sets it, and wakes all who wait.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn set(&self) -> Result<(), CallError> {
         self.proxy.call("set", ())
     }
 
     /// Clears it.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn clear(&self) -> Result<(), CallError> {
         self.proxy.call("clear", ())
     }
 
     /// Waits until it is set.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn wait(&self) -> Result<(), CallError> {
         self.proxy.call::<_, bool>("wait", ((),)).map(drop)
     }
 
     /// Waits so long until it is set, and returns whether it was.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn wait_timeout(&self, timeout: Duration) -> Result<bool, CallError> {
         self.proxy.call("wait", (timeout.as_secs_f64(),))
     }

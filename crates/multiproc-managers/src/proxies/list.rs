@@ -69,44 +69,76 @@ impl<T> ListProxy<T> {
     }
 
     /// Returns the number of items.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn len(&self) -> Result<usize, CallError> {
         self.ask("__len__", vec![])
     }
 
     /// Returns whether there are no items.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn is_empty(&self) -> Result<bool, CallError> {
         Ok(self.len()? == 0)
     }
 
     /// Adds an item to the end.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn append(&self, item: impl Serialize) -> Result<(), CallError> {
         self.tell("append", vec![object(&item)?])
     }
 
     /// Adds items to the end, in one call.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn extend(&self, items: impl IntoIterator<Item: Serialize>) -> Result<(), CallError> {
         let (items, _kept) = objects(items)?;
         self.tell("extend", vec![items])
     }
 
     /// Puts an item before the one at `index`; negative ones count from the end.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn insert(&self, index: isize, item: impl Serialize) -> Result<(), CallError> {
         self.tell("insert", vec![index.into(), object(&item)?])
     }
 
     /// Sets the item at `index`; negative ones count from the end.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     #[doc(alias = "__setitem__")]
     pub fn set(&self, index: isize, item: impl Serialize) -> Result<(), CallError> {
         self.tell("__setitem__", vec![index.into(), object(&item)?])
     }
 
     /// Removes the item at `index`; negative ones count from the end.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     #[doc(alias = "__delitem__")]
     pub fn delete(&self, index: isize) -> Result<(), CallError> {
         self.tell("__delitem__", vec![index.into()])
     }
 
     /// Removes the items of a slice; `None` is an open end.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn delete_slice(
         &self,
         start: impl Into<Option<isize>>,
@@ -116,6 +148,10 @@ impl<T> ListProxy<T> {
     }
 
     /// Puts items in the place of a slice; `None` is an open end.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn set_slice(
         &self,
         start: impl Into<Option<isize>>,
@@ -127,48 +163,84 @@ impl<T> ListProxy<T> {
     }
 
     /// Removes the first item that equals the value.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn remove(&self, value: &(impl Serialize + ?Sized)) -> Result<(), CallError> {
         self.tell("remove", vec![object(value)?])
     }
 
     /// Removes all items. A server from before Python 3.14 does not know it.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn clear(&self) -> Result<(), CallError> {
         self.tell("clear", vec![])
     }
 
     /// Turns the order around.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn reverse(&self) -> Result<(), CallError> {
         self.tell("reverse", vec![])
     }
 
     /// Sorts as Python does, texts and numbers each among themselves.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn sort(&self) -> Result<(), CallError> {
         self.tell("sort", vec![])
     }
 
     /// Sorts the other way round.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn sort_reverse(&self) -> Result<(), CallError> {
         self.proxy.request("sort", vec![], vec![("reverse".into(), true.into())]).map(drop)
     }
 
     /// Repeats the items in place.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     #[doc(alias = "__imul__")]
     pub fn repeat(&self, times: usize) -> Result<(), CallError> {
         self.tell("__imul__", vec![times.into()])
     }
 
     /// Returns whether an item equals the value.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     #[doc(alias = "__contains__")]
     pub fn contains(&self, value: &(impl Serialize + ?Sized)) -> Result<bool, CallError> {
         self.ask("__contains__", vec![object(value)?])
     }
 
     /// Returns how many items equal the value.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn count(&self, value: &(impl Serialize + ?Sized)) -> Result<usize, CallError> {
         self.ask("count", vec![object(value)?])
     }
 
     /// Returns the place of the first item that equals the value.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn index(&self, value: &(impl Serialize + ?Sized)) -> Result<usize, CallError> {
         self.ask("index", vec![object(value)?])
     }
@@ -176,12 +248,20 @@ impl<T> ListProxy<T> {
 
 impl<T: DeserializeOwned> ListProxy<T> {
     /// Returns a copy of the item at `index`; negative ones count from the end.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     #[doc(alias = "__getitem__")]
     pub fn get(&self, index: isize) -> Result<T, CallError> {
         self.ask("__getitem__", vec![index.into()])
     }
 
     /// Returns copies of the items of a slice; `None` is an open end.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn slice(
         &self,
         start: impl Into<Option<isize>>,
@@ -191,6 +271,10 @@ impl<T: DeserializeOwned> ListProxy<T> {
     }
 
     /// Returns copies of every `step`-th item of a slice.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn slice_step(
         &self,
         start: impl Into<Option<isize>>,
@@ -201,16 +285,28 @@ impl<T: DeserializeOwned> ListProxy<T> {
     }
 
     /// Takes the last item out.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn pop(&self) -> Result<T, CallError> {
         self.ask("pop", vec![])
     }
 
     /// Takes the item at `index` out; negative ones count from the end.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn pop_at(&self, index: isize) -> Result<T, CallError> {
         self.ask("pop", vec![index.into()])
     }
 
     /// Returns copies of all items.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     #[doc(alias = "copy")]
     #[doc(alias = "_getvalue")]
     pub fn to_vec(&self) -> Result<Vec<T>, CallError> {
@@ -218,6 +314,10 @@ impl<T: DeserializeOwned> ListProxy<T> {
     }
 
     /// Returns copies of all items and more behind them.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     #[doc(alias = "__add__")]
     pub fn concat(&self, items: impl IntoIterator<Item: Serialize>) -> Result<Vec<T>, CallError> {
         let (items, _kept) = objects(items)?;
@@ -225,6 +325,10 @@ impl<T: DeserializeOwned> ListProxy<T> {
     }
 
     /// Returns the copies of all items so many times.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     #[doc(alias = "__mul__")]
     #[doc(alias = "__rmul__")]
     pub fn repeated(&self, times: usize) -> Result<Vec<T>, CallError> {
@@ -232,6 +336,10 @@ impl<T: DeserializeOwned> ListProxy<T> {
     }
 
     /// Returns copies of all items, the last one first.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     #[doc(alias = "__reversed__")]
     pub fn reversed(&self) -> Result<Vec<T>, CallError> {
         self.ask("__getitem__", vec![slice(None, None, -1)])

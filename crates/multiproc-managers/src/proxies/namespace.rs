@@ -39,6 +39,10 @@ typed_proxy! {
 
 impl NamespaceProxy {
     /// Returns a copy of the value with a name.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     #[doc(alias = "__getattribute__")]
     pub fn get<R: DeserializeOwned>(&self, name: &str) -> Result<R, CallError> {
         check(name)?;
@@ -46,6 +50,10 @@ impl NamespaceProxy {
     }
 
     /// Sets the value with a name.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     #[doc(alias = "__setattr__")]
     pub fn set(&self, name: &str, value: &(impl Serialize + ?Sized)) -> Result<(), CallError> {
         check(name)?;
@@ -53,6 +61,10 @@ impl NamespaceProxy {
     }
 
     /// Removes the value with a name.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     #[doc(alias = "__delattr__")]
     pub fn delete(&self, name: &str) -> Result<(), CallError> {
         check(name)?;

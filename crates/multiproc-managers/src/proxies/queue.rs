@@ -76,17 +76,29 @@ macro_rules! queue_methods {
     ($name:ident) => {
         impl<T> $name<T> {
             /// Puts an item, and waits for room.
+            ///
+            /// # Errors
+            ///
+            /// [`CallError`], of which kinds the type says.
             pub fn put(&self, item: &(impl Serialize + ?Sized)) -> Result<(), CallError> {
                 self.proxy.request("put", vec![object(item)?], vec![]).map(drop)
             }
 
             /// Puts an item if there is room.
+            ///
+            /// # Errors
+            ///
+            /// [`CallError`], of which kinds the type says.
             #[doc(alias = "put_nowait")]
             pub fn try_put(&self, item: &(impl Serialize + ?Sized)) -> Result<(), CallError> {
                 self.proxy.request("put", vec![object(item)?, false.into()], vec![]).map(drop)
             }
 
             /// Puts an item, and waits so long for room.
+            ///
+            /// # Errors
+            ///
+            /// [`CallError`], of which kinds the type says.
             pub fn put_timeout(
                 &self,
                 item: &(impl Serialize + ?Sized),
@@ -97,17 +109,29 @@ macro_rules! queue_methods {
             }
 
             /// Returns the number of items.
+            ///
+            /// # Errors
+            ///
+            /// [`CallError`], of which kinds the type says.
             pub fn qsize(&self) -> Result<usize, CallError> {
                 self.proxy.call("qsize", ())
             }
 
             /// Returns whether there are no items.
+            ///
+            /// # Errors
+            ///
+            /// [`CallError`], of which kinds the type says.
             #[doc(alias = "empty")]
             pub fn is_empty(&self) -> Result<bool, CallError> {
                 self.proxy.call("empty", ())
             }
 
             /// Returns whether there is no room.
+            ///
+            /// # Errors
+            ///
+            /// [`CallError`], of which kinds the type says.
             #[doc(alias = "full")]
             pub fn is_full(&self) -> Result<bool, CallError> {
                 self.proxy.call("full", ())
@@ -115,6 +139,10 @@ macro_rules! queue_methods {
 
             /// Ends the queue: nothing can be put any more, and what is there can be got, unless it is
             /// to end at once. A server from before Python 3.13 does not know it.
+            ///
+            /// # Errors
+            ///
+            /// [`CallError`], of which kinds the type says.
             pub fn shutdown(&self, immediate: bool) -> Result<(), CallError> {
                 self.proxy.call("shutdown", (immediate,))
             }
@@ -122,17 +150,29 @@ macro_rules! queue_methods {
 
         impl<T: DeserializeOwned> $name<T> {
             /// Takes the first item, and waits for one.
+            ///
+            /// # Errors
+            ///
+            /// [`CallError`], of which kinds the type says.
             pub fn get(&self) -> Result<T, CallError> {
                 self.proxy.call("get", ())
             }
 
             /// Takes the first item if there is one.
+            ///
+            /// # Errors
+            ///
+            /// [`CallError`], of which kinds the type says.
             #[doc(alias = "get_nowait")]
             pub fn try_get(&self) -> Result<T, CallError> {
                 self.proxy.call("get", (false,))
             }
 
             /// Takes the first item, and waits so long for one.
+            ///
+            /// # Errors
+            ///
+            /// [`CallError`], of which kinds the type says.
             pub fn get_timeout(&self, timeout: Duration) -> Result<T, CallError> {
                 self.proxy.call("get", (true, timeout.as_secs_f64()))
             }
@@ -145,11 +185,19 @@ queue_methods!(JoinableQueueProxy);
 
 impl<T> JoinableQueueProxy<T> {
     /// Says that an item which was got is done.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn task_done(&self) -> Result<(), CallError> {
         self.proxy.call("task_done", ())
     }
 
     /// Waits until all items that were put are done.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn join(&self) -> Result<(), CallError> {
         self.proxy.call("join", ())
     }

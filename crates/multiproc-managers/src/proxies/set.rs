@@ -42,6 +42,10 @@ typed_proxy! {
 macro_rules! with_others {
     ($($(#[$doc:meta])* $name:ident($method:literal) -> $result:ty;)*) => {$(
         $(#[$doc])*
+        ///
+        /// # Errors
+        ///
+        /// [`CallError`], of which kinds the type says.
         pub fn $name(
             &self,
             others: impl IntoIterator<Item: Serialize>,
@@ -59,36 +63,64 @@ impl<T> SetProxy<T> {
     }
 
     /// Returns the number of members.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn len(&self) -> Result<usize, CallError> {
         self.ask("__len__", vec![])
     }
 
     /// Returns whether there are no members.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn is_empty(&self) -> Result<bool, CallError> {
         Ok(self.len()? == 0)
     }
 
     /// Adds a member, if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn add(&self, value: &(impl Serialize + ?Sized)) -> Result<(), CallError> {
         self.ask("add", vec![object(value)?])
     }
 
     /// Removes a member, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn discard(&self, value: &(impl Serialize + ?Sized)) -> Result<(), CallError> {
         self.ask("discard", vec![object(value)?])
     }
 
     /// Removes a member, which has to be there: `KeyError` if not.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn remove(&self, value: &(impl Serialize + ?Sized)) -> Result<(), CallError> {
         self.ask("remove", vec![object(value)?])
     }
 
     /// Removes all members.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn clear(&self) -> Result<(), CallError> {
         self.ask("clear", vec![])
     }
 
     /// Returns whether this is a member.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     #[doc(alias = "__contains__")]
     pub fn contains(&self, value: &(impl Serialize + ?Sized)) -> Result<bool, CallError> {
         self.ask("__contains__", vec![object(value)?])
@@ -114,11 +146,19 @@ impl<T> SetProxy<T> {
 
 impl<T: DeserializeOwned> SetProxy<T> {
     /// Takes out some member: `KeyError` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn pop(&self) -> Result<T, CallError> {
         self.ask("pop", vec![])
     }
 
     /// Returns copies of all members.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     #[doc(alias = "copy")]
     pub fn to_vec(&self) -> Result<Vec<T>, CallError> {
         self.ask("copy", vec![])

@@ -75,11 +75,19 @@ typed_proxy! {
 
 impl<T: Serialize + DeserializeOwned> ValueProxy<T> {
     /// Returns a copy of the value.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn get(&self) -> Result<T, CallError> {
         self.proxy.call("get", ())
     }
 
     /// Sets the value.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
     pub fn set(&self, value: &T) -> Result<(), CallError> {
         self.proxy.request("set", vec![object(value)?], vec![]).map(drop)
     }

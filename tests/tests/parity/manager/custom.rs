@@ -82,14 +82,14 @@ impl Foo {
 // parity: manager.custom-exposed-default, proxy.auto-proxy
 fn default_is_what_is_public() -> TestResult {
     let manager = BaseManager::builder().register::<Foo>().start()?;
-    let foo = manager.create_of::<Foo>(())?;
-    assert_eq!(foo.f()?, "f()");
-    assert_eq!((foo.g()?, foo.g()?), (1, 2));
-    assert_eq!(foo.length("four", &[1, 2])?, 6);
-    assert!(matches!(foo._h(), Err(CallError::Remote(_))));
-    assert_eq!(foo.as_proxy().exposed(), ["child", "f", "g", "length", "panics", "root"]);
-    assert_eq!(foo.to_string(), "<Foo object>");
-    let text = format!("{foo:?}");
+    let shared = manager.create_of::<Foo>(())?;
+    assert_eq!(shared.f()?, "f()");
+    assert_eq!((shared.g()?, shared.g()?), (1, 2));
+    assert_eq!(shared.length("four", &[1, 2])?, 6);
+    assert!(matches!(shared._h(), Err(CallError::Remote(_))));
+    assert_eq!(shared.as_proxy().exposed(), ["child", "f", "g", "length", "panics", "root"]);
+    assert_eq!(shared.to_string(), "<Foo object>");
+    let text = format!("{shared:?}");
     assert!(text.starts_with("<AutoProxy[Foo] object, typeid 'Foo' at 0x"), "{text}");
     Ok(())
 }
@@ -110,16 +110,16 @@ fn exposed_list_says_what_may_be_called() -> TestResult {
 // parity: manager.method-error-propagates, proxy.foreign-process-error, manager.remote-error-text
 fn error_keeps_its_kind_and_its_type() -> TestResult {
     let manager = BaseManager::builder().register::<Foo>().start()?;
-    let foo = manager.create_of::<Foo>(())?;
-    assert_eq!(foo.root(9)?, 3);
-    match foo.root(-1) {
+    let shared = manager.create_of::<Foo>(())?;
+    assert_eq!(shared.root(9)?, 3);
+    match shared.root(-1) {
         Err(MethodError::Own(err)) => assert_eq!(err, Negative { number: -1 }),
         other => return Err(format!("{other:?}").into()),
     }
-    let err = foo.as_proxy().call_method("root", (-1,)).unwrap_err();
+    let err = shared.as_proxy().call_method("root", (-1,)).unwrap_err();
     assert!(err.is_raised("ValueError"), "{err}");
     assert_eq!(err.exception().unwrap().args[0].as_str(), Some("-1 is negative"));
-    let err = foo.as_proxy().call_method("root", ("x",)).unwrap_err();
+    let err = shared.as_proxy().call_method("root", ("x",)).unwrap_err();
     assert!(err.is_raised("TypeError"), "{err}");
     let err = manager.create("Nothing", ()).unwrap_err();
     let report = err.remote_report().ok_or("another error")?;
@@ -145,10 +145,10 @@ fn registered_iterator_goes_step_by_step() -> TestResult {
 
 fn method_may_return_shared_objects() -> TestResult {
     let manager = BaseManager::builder().register::<Foo>().start()?;
-    let foo = manager.create_of::<Foo>(())?;
-    foo.g()?;
-    let child = foo.child()?;
-    drop(foo);
+    let shared = manager.create_of::<Foo>(())?;
+    shared.g()?;
+    let child = shared.child()?;
+    drop(shared);
     assert_eq!((child.g()?, child.g()?), (11, 12));
     assert_eq!(manager.number_of_objects()?, 1);
     Ok(())
@@ -197,10 +197,10 @@ fn types_belong_to_their_manager() -> TestResult {
 
 fn panic_costs_one_call() -> TestResult {
     let manager = BaseManager::builder().register::<Foo>().start()?;
-    let foo = manager.create_of::<Foo>(())?;
-    let err = foo.panics().unwrap_err();
+    let shared = manager.create_of::<Foo>(())?;
+    let err = shared.panics().unwrap_err();
     assert!(matches!(&err, CallError::Remote(text) if text.contains("not my day")), "{err}");
-    assert_eq!(foo.f()?, "f()");
+    assert_eq!(shared.f()?, "f()");
     Ok(())
 }
 

@@ -9,6 +9,8 @@ use multiproc::{
 };
 use multiproc_tests::{TestResult, contexts, each_start_method, once};
 
+type Lists = Vec<ListProxy<i64>>;
+
 once! {
     text_is_the_object_s_and_debug_the_proxy_s,
     event_shows_no_state,
@@ -141,8 +143,7 @@ fn unread_message_refers_to_nothing_once_it_is_gone() -> TestResult {
 // parity: proxy.refcount-drop
 fn killed_client_leaves_no_references(ctx: &Context) -> TestResult {
     let manager = Manager::start()?;
-    let (a, b): (Connection<(), Vec<ListProxy<i64>>>, Connection<Vec<ListProxy<i64>>, ()>) =
-        pipe()?;
+    let (a, b): (Connection<(), Lists>, Connection<Lists, ()>) = pipe()?;
     let keeper = manager.list::<i64>([])?;
     let child = ctx.process().daemon(true).start(refer, (keeper.clone(), b))?;
     let theirs = a.recv()?;
@@ -156,11 +157,10 @@ fn killed_client_leaves_no_references(ctx: &Context) -> TestResult {
     Ok(())
 }
 
-fn refer(list: ListProxy<i64>, line: Connection<Vec<ListProxy<i64>>, ()>) -> Result<(), Failure> {
+fn refer(list: ListProxy<i64>, line: Connection<Lists, ()>) -> Result<(), Failure> {
     let address = list.as_proxy().address().clone();
     let manager = multiproc::managers::BaseManager::builder().address(&address).connect()?;
-    let more: Vec<ListProxy<i64>> =
-        vec![manager.create("list", ())?.into(), manager.create("list", ())?.into()];
+    let more: Lists = vec![manager.create("list", ())?.into(), manager.create("list", ())?.into()];
     line.send(&more)?;
     line.recv()?;
     Ok(())
