@@ -15,6 +15,7 @@ before it serves.
 import sys
 
 import connection
+import manager
 import start
 import sync
 
@@ -32,6 +33,8 @@ def figures(order, *words):
         return sync.pairs(words[0])
     if order == "array":
         return sync.array(int(words[0]))
+    if order == "manager":
+        return manager.calls(words[0], int(words[1]), int(words[2]))
     raise ValueError(f"unknown order {order!r}")
 
 
