@@ -22,6 +22,8 @@
 //!
 //! - **python** (off by default): Python objects as values and over connections: the module `pickle`, and `send_object`,
 //!   `recv_object` and their kin on the ends of connections.
+//! - **managers** (off by default): objects in a server process and their proxies: the module `managers`,
+//!   `Manager` and `#[shared]`. Brings tokio, and the features `python` and `tokio`.
 //! - **tokio** (off by default): the calls that wait, awaited: `recv_async`, `send_async` and their kin on the ends of
 //!   connections, `accept_async`, `connect_async`, and `join_async`, `wait_async`, `result_async` of processes.
 #![forbid(unsafe_code)]
