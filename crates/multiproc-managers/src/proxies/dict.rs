@@ -225,8 +225,8 @@ impl<K, V: DeserializeOwned> DictProxy<K, V> {
 
     /// Sets a key to what a function of this program makes of its value, and returns that.
     ///
-    /// The server calls it while nobody else gets at the dict, so nothing comes in between. The
-    /// server has to be a process of this family.
+    /// The server calls it, once more if somebody has set the item meanwhile, so nothing comes in
+    /// between. The server has to be a process of this family.
     ///
     /// No counterpart in Python; a server of CPython's does not know it.
     ///

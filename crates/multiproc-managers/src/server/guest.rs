@@ -235,8 +235,9 @@ impl Guest {
         if self.early.is_none() {
             tokio::select! {
                 biased;
-                outcome = &mut outcome => return Ok(outcome),
+                // First, so that nobody who is gone is given what another could have.
                 early = self.connection.recv_bytes_async() => self.early = Some(early?),
+                outcome = &mut outcome => return Ok(outcome),
             }
         }
         Ok(outcome.await)

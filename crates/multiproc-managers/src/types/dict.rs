@@ -153,11 +153,39 @@ impl Dict {
                 result = Object::Dict(pairs(&made).collect());
             }
             "compare_and_set" => result = compare_and_set(map, &mut args, &call)?.into(),
-            "update_with" => result = update_with(map, &mut args, &call)?,
             _ => return Err(raise::attribute_error(format!("dict has no method '{method}'"))),
         }
         args.finish()?;
         Ok(result.into())
+    }
+
+    /// Sets an item to what a function of this program makes of it.
+    ///
+    /// The function runs while others may use the dict, as it may itself; if somebody has set the item
+    /// meanwhile, it runs again with what is there now.
+    fn update_with(&self, mut call: Call) -> Result<Answer, Exception> {
+        let mut args = call.take_args();
+        let (name, function) = (args.required("key")?, args.required("function")?);
+        args.finish()?;
+        let function = function.as_bytes().unwrap_or_default();
+        let function: Updater = multiproc_wire::decode(function, vec![])
+            .map_err(|err| raise::type_error(crate::error::chain(&err)))?;
+        let key = Key::of(&name)?;
+        loop {
+            let (stamp, before) = {
+                let map = locked(&self.0);
+                (map.stamp(&key), map.get(&key).map(|value| value.object.clone()))
+            };
+            // A panic is the function's, the dict stays as it was.
+            let after = catch_unwind(AssertUnwindSafe(|| function.call((before,))))
+                .unwrap_or_else(|_| Err(raise::runtime_error("the function panicked")))?;
+            let value = Held::new(after.clone(), call.table.referents(&after));
+            let mut map = locked(&self.0);
+            if map.stamp(&key) == stamp {
+                map.insert(key, name, value);
+                return Ok(after.into());
+            }
+        }
     }
 }
 
@@ -170,7 +198,7 @@ impl Shared for Dict {
         let method = std::mem::take(&mut call.method);
         if method == "update_with" {
             // Somebody's function: it may take its time.
-            return Reply::blocking(move || self.answer(&method, call));
+            return Reply::blocking(move || self.update_with(call));
         }
         self.answer(&method, call).into()
     }
@@ -204,23 +232,6 @@ fn compare_and_set(map: &mut OrderedMap, args: &mut Args, call: &Call) -> Result
         None => drop(map.remove(&key)),
     }
     Ok(same)
-}
-
-/// Sets an item to what a function of this program makes of it.
-fn update_with(map: &mut OrderedMap, args: &mut Args, call: &Call) -> Result<Object, Exception> {
-    let name = args.required("key")?;
-    let function = args.required("function")?;
-    let function = function.as_bytes().unwrap_or_default();
-    let function: Updater = multiproc_wire::decode(function, vec![])
-        .map_err(|err| raise::type_error(crate::error::chain(&err)))?;
-    let key = Key::of(&name)?;
-    let before = map.get(&key).map(|value| value.object.clone());
-    // A panic is the function's, the map stays as it was.
-    let after = catch_unwind(AssertUnwindSafe(|| function.call((before,))))
-        .unwrap_or_else(|_| Err(raise::runtime_error("the function panicked")))?;
-    let value = Held::new(after.clone(), call.table.referents(&after));
-    map.insert(key, name, value);
-    Ok(after)
 }
 
 /// An optional value: a tuple of it, or an empty one.

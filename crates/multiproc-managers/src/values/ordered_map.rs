@@ -12,6 +12,8 @@ pub(crate) struct OrderedMap {
     // Invariant: each key's number is a key of `items`, and each item's key has that number here.
     numbers: HashMap<Key, u64>,
     items: BTreeMap<u64, (Key, Object, Held)>,
+    /// When each item was set last.
+    stamps: HashMap<u64, u64>,
     next: u64,
 }
 
@@ -29,27 +31,38 @@ impl OrderedMap {
         self.numbers.contains_key(key)
     }
 
+    /// Returns a number that changes whenever the key's item is set, or nothing if there is none.
+    pub(crate) fn stamp(&self, key: &Key) -> Option<u64> {
+        self.stamps.get(self.numbers.get(key)?).copied()
+    }
+
     /// Sets an item; a key that is there stays as it is, and where it is.
     pub(crate) fn insert(&mut self, key: Key, name: Object, value: Held) {
-        let place = self.numbers.get(&key).and_then(|number| self.items.get_mut(number));
-        if let Some((_, _, old)) = place {
+        let stamp = self.next;
+        self.next += 1;
+        if let Some(number) = self.numbers.get(&key)
+            && let Some((_, _, old)) = self.items.get_mut(number)
+        {
             *old = value;
+            self.stamps.insert(*number, stamp);
             return;
         }
-        let number = self.next;
-        self.next += 1;
+        let number = stamp;
+        self.stamps.insert(number, stamp);
         self.numbers.insert(key.clone(), number);
         self.items.insert(number, (key, name, value));
     }
 
     pub(crate) fn remove(&mut self, key: &Key) -> Option<(Object, Held)> {
         let number = self.numbers.remove(key)?;
+        self.stamps.remove(&number);
         self.items.remove(&number).map(|(_, name, value)| (name, value))
     }
 
     /// Takes out the item that came last.
     pub(crate) fn pop(&mut self) -> Option<(Object, Held)> {
-        let (_, (key, name, value)) = self.items.pop_last()?;
+        let (number, (key, name, value)) = self.items.pop_last()?;
+        self.stamps.remove(&number);
         self.numbers.remove(&key);
         Some((name, value))
     }
@@ -57,6 +70,7 @@ impl OrderedMap {
     pub(crate) fn clear(&mut self) {
         self.numbers.clear();
         self.items.clear();
+        self.stamps.clear();
     }
 
     /// The items in the order in which their keys came.
