@@ -16,6 +16,7 @@ before it serves.
 import sys
 
 import connection
+import manager
 import pool
 import start
 import sync
@@ -36,6 +37,8 @@ def figures(order, *words):
         return sync.array(int(words[0]))
     if order == "pool":
         return pool.use_pool(words[0])
+    if order == "manager":
+        return manager.calls(words[0], int(words[1]), int(words[2]))
     raise ValueError(f"unknown order {order!r}")
 
 

@@ -3,6 +3,7 @@
 mod array;
 mod connection;
 mod idle;
+mod manager;
 mod pool;
 mod start;
 mod sync;
@@ -60,6 +61,8 @@ enum Work {
     Flow(usize, u32),
     /// Use a pool.
     Pool(pool::Work),
+    /// Have clients of a manager make so many calls each a round.
+    Manager(manager::What, usize),
 }
 
 /// Every case, in the order of the table.
@@ -361,6 +364,51 @@ pub(crate) const PLANS: &[Plan] = &[
         python: "pool life.forkserver",
         work: Work::Pool(pool::Work::Life(Method::Forkserver)),
     },
+    Plan {
+        name: "manager.dict.1",
+        rows: &["manager.dict.1"],
+        family: "manager.dict.1",
+        touched_mib: 0,
+        seats: Seats::Any,
+        python: "manager dict 1 4000",
+        work: Work::Manager(manager::What::Dict { clients: 1, tcp: false }, 20000),
+    },
+    Plan {
+        name: "manager.dict.4",
+        rows: &["manager.dict.4"],
+        family: "manager.dict.4",
+        touched_mib: 0,
+        seats: Seats::Any,
+        python: "manager dict 4 1000",
+        work: Work::Manager(manager::What::Dict { clients: 4, tcp: false }, 10000),
+    },
+    Plan {
+        name: "manager.dict.tcp",
+        rows: &["manager.dict.tcp"],
+        family: "manager.dict.tcp",
+        touched_mib: 0,
+        seats: Seats::Any,
+        python: "manager tcp 1 2000",
+        work: Work::Manager(manager::What::Dict { clients: 1, tcp: true }, 20000),
+    },
+    Plan {
+        name: "manager.get1m",
+        rows: &["manager.get1m"],
+        family: "manager.get1m",
+        touched_mib: 0,
+        seats: Seats::Any,
+        python: "manager long 1 100",
+        work: Work::Manager(manager::What::Long, 500),
+    },
+    Plan {
+        name: "manager.newproxy.tcp",
+        rows: &["manager.newproxy.tcp"],
+        family: "manager.newproxy.tcp",
+        touched_mib: 0,
+        seats: Seats::Any,
+        python: "manager new 1 20",
+        work: Work::Manager(manager::What::NewProxy, 5000),
+    },
 ];
 
 /// Serves one case to the runner: an order a line on stdin, figures a line on stdout.
@@ -372,6 +420,7 @@ pub(crate) fn serve(name: &str) -> Result<()> {
         Work::Idle(method) => Box::new(idle::Idle::new(method)),
         Work::Pool(work) => Box::new(pool::Pools::new(work)?),
         Work::Arrays(len) => Box::new(array::Arrays::new(len)?),
+        Work::Manager(what, count) => Box::new(manager::Managers::new(what, count)?),
         Work::Sync(what) => Box::new(sync::Sync(what)),
         Work::Echo(count) => Box::new(connection::Echo::new(plan.seats, count)?),
         Work::Flow(length, count) => Box::new(connection::Flow::new(plan.seats, length, count)?),

@@ -6,6 +6,7 @@ use proc_macro::TokenStream;
 
 mod entry;
 mod shareable;
+mod shared;
 
 /// Makes the start of `main` the entry hook of the processes that this program starts.
 ///
@@ -72,4 +73,49 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 pub fn shareable(item: TokenStream) -> TokenStream {
     let expanded = shareable::expand(item.into());
     expanded.unwrap_or_else(|err| err.to_compile_error()).into()
+}
+
+/// Makes the methods of a type callable through proxies of a manager.
+///
+/// On an `impl` block of a type `T` it writes the dispatch in the server, and the type `TProxy` with
+/// the same methods for clients. Shared are the methods that are `pub` and take `&self` or `&mut self`;
+/// `pub fn new` makes values for clients that ask a manager for one. A method that takes `&self` may
+/// run in several threads of the server at once.
+///
+/// What a method returns, its caller gets as `Result<_, CallError>`. An `Err` of a method that returns
+/// `Result<_, E>` arrives as an `E`, in `MethodError::Own`; for a Python client it is the exception that
+/// the error's `SharedError` names. Of a method that returns a `Sharing<U>` the caller gets a proxy.
+///
+/// # Examples
+///
+/// ```ignore
+/// struct Maths;
+///
+/// #[multiproc::shared]
+/// impl Maths {
+///     pub fn new() -> Self {
+///         Self
+///     }
+///
+///     pub fn add(&self, x: i64, y: i64) -> i64 {
+///         x + y
+///     }
+/// }
+///
+/// let manager = BaseManager::builder().register::<Maths>().start()?;
+/// let maths = manager.create_of::<Maths>(())?;
+/// assert_eq!(maths.add(4, 3)?, 7);
+/// ```
+#[proc_macro_attribute]
+pub fn shared(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let original = item.clone();
+    shared::expand(arguments.into(), item.into()).map_or_else(
+        |err| {
+            // What stands there stays there, or a lack of methods would be lamented too.
+            let mut error = TokenStream::from(err.to_compile_error());
+            error.extend(original);
+            error
+        },
+        TokenStream::from,
+    )
 }

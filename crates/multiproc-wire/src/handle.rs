@@ -103,6 +103,32 @@ impl Handle {
     }
 }
 
+/// Returns whether this thread is writing a message that handles can join.
+///
+/// For a type that holds a descriptor and has a second form for where none can travel.
+///
+/// # Examples
+///
+/// ```
+/// assert!(!multiproc_wire::is_writing());
+/// ```
+#[must_use]
+pub fn is_writing() -> bool {
+    transfer::is_writing()
+}
+
+/// Returns whether this thread is reading a message that handles may have come with.
+///
+/// # Examples
+///
+/// ```
+/// assert!(!multiproc_wire::is_reading());
+/// ```
+#[must_use]
+pub fn is_reading() -> bool {
+    transfer::is_reading()
+}
+
 impl From<OwnedFd> for Handle {
     fn from(fd: OwnedFd) -> Self {
         Self(Arc::new(fd))

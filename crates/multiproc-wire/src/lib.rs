@@ -66,7 +66,7 @@ pub mod pickle;
 pub use common_handle::CommonHandle;
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
 pub use fd::Fd;
-pub use handle::Handle;
+pub use handle::{Handle, is_reading, is_writing};
 pub use items::{decode_items, decode_plain};
 pub use limits::Limits;
 pub use message::{Message, decode, decode_with, encode, encode_into, encode_into_with};

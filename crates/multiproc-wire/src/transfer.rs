@@ -91,6 +91,14 @@ pub(crate) enum TransferError {
     ThreadEnding,
 }
 
+pub(crate) fn is_writing() -> bool {
+    matches!(CURRENT.get().mode, Mode::Writing)
+}
+
+pub(crate) fn is_reading() -> bool {
+    matches!(CURRENT.get().mode, Mode::Reading)
+}
+
 /// Adds a handle to the message being written and returns its index there.
 pub(crate) fn push(handle: Handle) -> Result<u32, TransferError> {
     let transfer = CURRENT.get();

@@ -24,6 +24,8 @@
 //! - **progress** (off by default): `Imap::progress` shows on stderr how far it has come.
 //! - **python** (off by default): Python objects as values and over connections: the module `pickle`, and `send_object`,
 //!   `recv_object` and their kin on the ends of connections.
+//! - **managers** (off by default): objects in a server process and their proxies: the module `managers`,
+//!   `Manager` and `#[shared]`. Brings tokio, and the features `python` and `tokio`.
 //! - **tokio** (off by default): the calls that wait, awaited: `recv_async`, `send_async` and their kin on the ends of
 //!   connections, `accept_async`, `connect_async`, and `join_async`, `wait_async`, `result_async` of processes.
 #![forbid(unsafe_code)]
@@ -37,6 +39,8 @@ pub use multiproc_image::{
     partial,
 };
 pub use multiproc_macros::main;
+#[cfg(feature = "managers")]
+pub use multiproc_macros::shared;
 pub use multiproc_process::{
     Activity, Builder, Child, Context, ContextError, CurrentProcess, Failure, HandleError,
     IntoExitCode, OnPreloadError, PanicReport, ParentProcess, Process, ProcessError, StartMethod,
@@ -83,6 +87,14 @@ pub mod synchronize {
 pub use multiproc_sync::{
     Barrier, BoundedSemaphore, Condition, Event, Lock, Mutex, RLock, Semaphore,
 };
+
+/// Objects that live in a server process and are used from anywhere through proxies.
+#[cfg(feature = "managers")]
+pub mod managers {
+    pub use multiproc_managers::*;
+}
+#[cfg(feature = "managers")]
+pub use multiproc_managers::Manager;
 
 /// Values as bytes, with descriptors travelling beside them.
 pub mod wire {

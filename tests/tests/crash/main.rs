@@ -17,3 +17,5 @@ mod kills;
 mod busy_threads;
 mod in_use;
 mod payloads;
+#[cfg(feature = "managers")]
+mod managers;

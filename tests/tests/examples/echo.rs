@@ -1,15 +1,10 @@
 //! `echo_listener` and `echo_client`, with each other and with every Python that is found.
 
-use std::{
-    error::Error,
-    io::{BufRead, BufReader, Read},
-    process::{Child, ChildStdout, Command, Output, Stdio},
-    thread::{self, JoinHandle},
-};
+use std::{error::Error, io::Read, process::Output};
 
 use multiproc_tests::{Scratch, TestResult, once, python::Python};
 
-use crate::programs::example;
+use crate::{programs::example, running::Running};
 
 once! {
     every_echo_matches_in_every_family,
@@ -24,57 +19,6 @@ once! {
 }
 
 const PROGRAM: &str = include_str!("echo.py");
-
-/// A program at work, which prints an address first. Killed at the end.
-struct Running {
-    child: Child,
-    address: String,
-    stdout: BufReader<ChildStdout>,
-    stderr: Option<JoinHandle<String>>,
-}
-
-impl Running {
-    fn start(command: &mut Command) -> Result<Self, Box<dyn Error>> {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn()?;
-        let mut stdout = BufReader::new(child.stdout.take().ok_or("no stdout")?);
-        let mut stderr = child.stderr.take().ok_or("no stderr")?;
-        let stderr = thread::spawn(move || {
-            let mut text = String::new();
-            let _ = stderr.read_to_string(&mut text);
-            text
-        });
-        let mut address = String::new();
-        let read = stdout.read_line(&mut address);
-        let mut running =
-            Self { child, address: address.trim_end().to_owned(), stdout, stderr: Some(stderr) };
-        match read? {
-            0 => Err(format!("it printed no address: {}", running.kill()).into()),
-            _ => Ok(running),
-        }
-    }
-
-    /// Ends it, and returns what it has said on standard error.
-    fn kill(&mut self) -> String {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        self.stderr.take().and_then(|stderr| stderr.join().ok()).unwrap_or_default()
-    }
-
-    /// Waits for its end, which has to be a good one.
-    fn finish(mut self) -> TestResult {
-        let mut rest = String::new();
-        self.stdout.read_to_string(&mut rest)?;
-        let status = self.child.wait()?;
-        if status.success() && rest.is_empty() { Ok(()) } else { Err(self.kill().into()) }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
 
 fn listener(address: &str, more: &[&str]) -> Result<Running, Box<dyn Error>> {
     Running::start(example("echo_listener").args(["--address", address]).args(more))

@@ -4,6 +4,7 @@
 //! first: what lies there may be older than what it shows.
 
 mod programs;
+mod running;
 mod tree;
 mod hello;
 mod shared_memory;
@@ -15,3 +16,4 @@ mod errors;
 mod changes;
 mod kills;
 mod echo;
+mod managers;

@@ -14,3 +14,5 @@ mod thread_pool;
 mod queue;
 mod simple_queue;
 mod joinable_queue;
+#[cfg(feature = "managers")]
+mod manager;

@@ -27,7 +27,8 @@ pub enum Globals {
     /// Those that plain data and Python's managers need; any other is an error that names it.
     ///
     /// They are the builtin types and exceptions, `queue.Empty` and `queue.Full`, the exceptions of
-    /// `multiprocessing`, `multiprocessing.managers.Token` and `collections.OrderedDict`.
+    /// `multiprocessing`, the tokens and proxies of its managers, `array.array` and
+    /// `collections.OrderedDict`.
     #[default]
     Known,
 
@@ -56,6 +57,8 @@ pub(super) enum Known {
     ByteArray,
     Set,
     FrozenSet,
+    /// `builtins.list`, which managers call to copy the views of a dict.
+    List,
 }
 
 /// Returns what a name stands for, or nothing if we do not know it.
@@ -66,14 +69,17 @@ pub(super) fn known(module: &str, name: &str) -> Option<Known> {
         ("builtins", "set") => Known::Set,
         ("builtins", "frozenset") => Known::FrozenSet,
         ("builtins", "type") => Known::Type,
-        ("builtins", "complex" | "range" | "slice") => Known::Class,
+        ("builtins", "list") => Known::List,
+        ("builtins", "complex" | "range" | "reversed" | "slice") => Known::Class,
         ("builtins", name) if TYPES.contains(&name) => Known::Name,
         ("builtins", name) if EXCEPTIONS.contains(&name) => Known::Exception,
         ("_codecs", "encode") => Known::Encode,
-        ("collections", "OrderedDict") => Known::Class,
-        ("queue", "Empty" | "Full") => Known::Exception,
-        ("multiprocessing.managers", "Token") => Known::Class,
+        ("array", "array") | ("collections", "OrderedDict") => Known::Class,
+        ("queue", "Empty" | "Full" | "ShutDown") => Known::Exception,
+        ("threading", "BrokenBarrierError") => Known::Exception,
+        ("multiprocessing.managers", "RebuildProxy" | "Token") => Known::Class,
         ("multiprocessing.managers", "RemoteError") => Known::Exception,
+        ("multiprocessing.managers", name) if PROXIES.contains(&name) => Known::Name,
         (
             "multiprocessing.context",
             "ProcessError" | "AuthenticationError" | "BufferTooShort" | "TimeoutError",
@@ -102,18 +108,24 @@ pub(super) fn modern<'a>(module: &'a str, name: &'a str, protocol: u8) -> (&'a s
     }
 }
 
-const TYPES: &[&str] = &[
-    "bool",
-    "dict",
-    "float",
-    "int",
-    "list",
-    "object",
-    "str",
-    "tuple",
-    "Ellipsis",
-    "NotImplemented",
+const PROXIES: &[&str] = &[
+    "AcquirerProxy",
+    "ArrayProxy",
+    "AutoProxy",
+    "BarrierProxy",
+    "ConditionProxy",
+    "DictProxy",
+    "EventProxy",
+    "IteratorProxy",
+    "ListProxy",
+    "NamespaceProxy",
+    "PoolProxy",
+    "SetProxy",
+    "ValueProxy",
 ];
+
+const TYPES: &[&str] =
+    &["bool", "dict", "float", "int", "object", "str", "tuple", "Ellipsis", "NotImplemented"];
 
 /// Every exception of Python 3.8 to 3.14.
 const EXCEPTIONS: &[&str] = &[

@@ -62,7 +62,7 @@ impl Display for Global {
     }
 }
 
-/// Shows a token or ordered dict as Python's `repr` would, anything else as a call.
+/// Shows a token, proxy or ordered dict as Python's `repr` would, anything else as a call.
 impl Display for Instance {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Self { class: Global { module, name }, args, kwargs, items, pairs, state, .. } = self;
@@ -80,6 +80,15 @@ impl Display for Instance {
                     return write!(f, "Token(typeid={typeid}, address={address}, id={id})");
                 }
                 f.write_str("Token")?;
+            }
+            ("multiprocessing.managers", None) if name == "RebuildProxy" => {
+                if let [Object::Global(class), token, ..] = &args[..]
+                    && let Some([typeid, _, id]) = token.as_token()
+                {
+                    let id = id.as_str().unwrap_or_default();
+                    return write!(f, "<{} object, typeid {typeid} at 0x{id}>", class.name);
+                }
+                write!(f, "{module}.{name}")?;
             }
             _ => write!(f, "{module}.{name}")?,
         }

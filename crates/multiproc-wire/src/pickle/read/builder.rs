@@ -90,7 +90,12 @@ impl<'n, 'a> Builder<'n, 'a> {
         })
     }
 
-    fn sequence(&mut self, index: u32, items: &[u32], depth: usize) -> Result<Vec<Object>> {
+    pub(super) fn sequence(
+        &mut self,
+        index: u32,
+        items: &[u32],
+        depth: usize,
+    ) -> Result<Vec<Object>> {
         let depth = self.enter(index, depth)?;
         let objects = self.objects(index, items, depth);
         self.leave(index);

@@ -16,6 +16,7 @@ enum Meaning<'n> {
     Instance,
     Set(&'n [u32]),
     FrozenSet(&'n [u32]),
+    List(&'n [u32]),
     Bytes,
     ByteArray,
     Refused,
@@ -28,6 +29,7 @@ impl<'n, 'a> Builder<'n, 'a> {
             Meaning::Instance => self.instance(index, call, depth),
             Meaning::Set(items) => self.set(index, items, depth).map(Object::Set),
             Meaning::FrozenSet(items) => self.set(index, items, depth).map(Object::FrozenSet),
+            Meaning::List(items) => self.sequence(index, items, depth).map(Object::List),
             Meaning::Bytes => self.bytes_of_call(index, call).map(Object::Bytes),
             Meaning::ByteArray => self.bytes_of_array(index, call).map(Object::ByteArray),
             Meaning::Refused => Err(self.refused(index, call)),
@@ -50,6 +52,11 @@ impl<'n, 'a> Builder<'n, 'a> {
             Some(Known::FrozenSet) if bare => {
                 if let Some(items) = self.elements(args) {
                     return Meaning::FrozenSet(items);
+                }
+            }
+            Some(Known::List) if bare => {
+                if let Some(items) = self.elements(args) {
+                    return Meaning::List(items);
                 }
             }
             Some(Known::Bytes | Known::Encode) if self.is_bytes(call) => return Meaning::Bytes,

@@ -1,0 +1,63 @@
+//! Where a server is, and how to get in.
+
+use std::{cell::RefCell, io, time::Duration};
+
+use multiproc_connection::{
+    Address, AuthKey, Client, ClientBuilder, ConnectError, ConnectTimeoutError, Connection,
+};
+
+use crate::CallError;
+
+/// Where a server is, and the key that it knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Endpoint {
+    pub(crate) address: Address,
+    pub(crate) key: AuthKey,
+    /// True if a server from before Python 3.12 is trusted.
+    pub(crate) md5: bool,
+}
+
+impl Endpoint {
+    /// Makes a connection that has shown the key.
+    pub(crate) fn dial(&self) -> Result<Connection<()>, CallError> {
+        Ok(self.client().connect(&self.address)?)
+    }
+
+    /// Makes a connection that has shown the key, if that can be done in time.
+    pub(crate) fn dial_within(&self, limit: Duration) -> Result<Connection<()>, CallError> {
+        self.client().connect_timeout(&self.address, limit).map_err(|err| match err {
+            ConnectTimeoutError::Connect(err) => err.into(),
+            ConnectTimeoutError::Timeout => {
+                let address = self.address.clone();
+                ConnectError::Io { address, source: io::ErrorKind::TimedOut.into() }.into()
+            }
+        })
+    }
+
+    fn client(&self) -> ClientBuilder {
+        let client = Client::builder().authkey(self.key.clone());
+        if self.md5 { client.allow_md5() } else { client }
+    }
+}
+
+thread_local! {
+    /// Which server a reply comes from while it is read: proxies in it are of that server.
+    static HERE: RefCell<Option<Endpoint>> = const { RefCell::new(None) };
+}
+
+/// Calls `read` with proxies of that address being those of this server.
+pub(crate) fn within<R>(endpoint: &Endpoint, read: impl FnOnce() -> R) -> R {
+    struct Restore(Option<Endpoint>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            HERE.set(self.0.take());
+        }
+    }
+    let _restore = Restore(HERE.replace(Some(endpoint.clone())));
+    read()
+}
+
+/// Returns the server that is being listened to, if one is.
+pub(crate) fn here() -> Option<Endpoint> {
+    HERE.with_borrow(Clone::clone)
+}

@@ -1,0 +1,104 @@
+//! Requests and replies on a connection.
+
+use std::cell::RefCell;
+
+use multiproc_connection::Connection;
+use multiproc_wire::pickle::{
+    Exception, Globals, Limits, Object, Protocol, decode_with, encode_into,
+};
+
+use crate::CallError;
+
+/// What the server replied, errors aside.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    Value(Object),
+    /// The methods of a new proxy, and its token.
+    Proxy(Object),
+}
+
+impl Reply {
+    pub(super) fn value(self) -> Result<Object, CallError> {
+        match self {
+            Self::Value(value) => Ok(value),
+            Self::Proxy(_) => Err(CallError::Malformed),
+        }
+    }
+
+    /// Reads a reply: `(kind, result)`.
+    pub(crate) fn of(object: Object) -> Result<Self, CallError> {
+        let Object::Tuple(parts) = object else { return Err(CallError::Malformed) };
+        let [Object::Str(kind), result] =
+            <[Object; 2]>::try_from(parts).map_err(|_| CallError::Malformed)?
+        else {
+            return Err(CallError::Malformed);
+        };
+        match (&*kind, result) {
+            ("#RETURN", value) => Ok(Self::Value(value)),
+            ("#PROXY", parts) => Ok(Self::Proxy(parts)),
+            ("#ERROR", Object::Exception(exception)) => Err(CallError::Raised(exception)),
+            ("#ERROR", Object::Instance(instance)) => {
+                // Of a class that is not Python's own.
+                let exception = Exception::new(instance.class, instance.args);
+                Err(CallError::Raised(Box::new(exception)))
+            }
+            ("#TRACEBACK", Object::Str(text)) => Err(CallError::Remote(text)),
+            ("#UNSERIALIZABLE", Object::Str(text)) => {
+                Err(CallError::Remote(format!("Unserializable message: {text}\n")))
+            }
+            _ => Err(CallError::Malformed),
+        }
+    }
+}
+
+/// Sends a request and waits for the reply.
+pub(super) fn exchange(
+    connection: &Connection<()>,
+    ident: Option<&str>,
+    method: &str,
+    args: Vec<Object>,
+    kwargs: Vec<(Object, Object)>,
+) -> Result<Reply, CallError> {
+    send(connection, ident, method, args, kwargs)?;
+    let bytes = connection.recv_bytes()?;
+    // Of classes that are only names here a server may send what it likes.
+    let limits = Limits { globals: Globals::Any, ..Limits::DEFAULT };
+    Reply::of(decode_with(&bytes, limits)?)
+}
+
+/// Sends a request that has no reply.
+pub(super) fn post(
+    connection: &Connection<()>,
+    method: &str,
+    args: Vec<Object>,
+) -> Result<(), CallError> {
+    send(connection, None, method, args, vec![])
+}
+
+thread_local! {
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What a buffer may keep for the next request.
+const KEPT: usize = 64 << 10;
+
+fn send(
+    connection: &Connection<()>,
+    ident: Option<&str>,
+    method: &str,
+    args: Vec<Object>,
+    kwargs: Vec<(Object, Object)>,
+) -> Result<(), CallError> {
+    let request =
+        Object::Tuple(vec![ident.into(), method.into(), Object::Tuple(args), Object::Dict(kwargs)]);
+    // A thread that is ending has no buffer any more.
+    let mut bytes = BUFFER.try_with(|buffer| buffer.take()).unwrap_or_default();
+    bytes.clear();
+    encode_into(&request, Protocol::default(), &mut bytes).map_err(CallError::Encode)?;
+    drop(request);
+    connection.send_bytes(&bytes)?;
+    if bytes.capacity() <= KEPT {
+        let _ = BUFFER.try_with(|buffer| buffer.replace(bytes));
+    }
+    Ok(())
+}

@@ -1,0 +1,285 @@
+//! One client's connection.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use multiproc_connection::{Connection, RecvError, SendError};
+use multiproc_image::logging;
+use multiproc_wire::pickle::{Object, decode};
+use tokio::task::spawn_blocking;
+
+use super::{
+    Entry, Table,
+    control::{panic_text, payload_text},
+    message::{Message, Request},
+    session::{Holdings, Session},
+};
+use crate::{Answer, Args, Caller, Outcome, Reply};
+
+/// A connection of a client, with all that goes when it ends.
+pub(super) struct Guest {
+    pub(super) table: Arc<Table>,
+    /// The client's process, if it tells.
+    pub(super) session: Option<Arc<Session>>,
+    /// The client's thread.
+    holdings: Holdings,
+    connection: Connection<()>,
+    /// A request that came while another was answered.
+    early: Option<Vec<u8>>,
+    buffer: Vec<u8>,
+}
+
+/// Why a connection is over.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Over {
+    #[error(transparent)]
+    Recv(#[from] RecvError),
+    #[error(transparent)]
+    Send(#[from] SendError),
+    #[error("reply cannot be written")]
+    Unwritable,
+    #[error("client was served")]
+    Served,
+}
+
+/// From this size on a request is read on a thread of its own, so that nobody else waits for it.
+const LONG: usize = 1 << 20;
+
+impl Guest {
+    pub(super) fn new(table: Arc<Table>, connection: Connection<()>) -> Self {
+        let holdings = Holdings::new(table.owner());
+        Self { table, session: None, holdings, connection, early: None, buffer: vec![] }
+    }
+
+    pub(super) fn caller(&self) -> Caller {
+        let thread = self.holdings.owner;
+        let process = self.session.as_ref().map_or(thread, |session| session.holdings.owner);
+        Caller { thread, process }
+    }
+
+    /// Serves the client until it goes.
+    pub(super) async fn serve(mut self) {
+        let over = match self.greet().await {
+            Ok(()) => loop {
+                if let Err(over) = self.answer_one().await {
+                    break over;
+                }
+            },
+            Err(over) => over,
+        };
+        match over {
+            Over::Served | Over::Recv(RecvError::Closed) | Over::Send(SendError::Closed) => {}
+            over => {
+                logging::info(format_args!("client let go: {}", crate::error::chain(&over)));
+            }
+        }
+    }
+
+    /// Answers the first request, which says whether there are to be others.
+    async fn greet(&mut self) -> Result<(), Over> {
+        let request = match self.next().await? {
+            Ok(request) => request,
+            Err(text) => {
+                self.reply(Message::fault("ValueError", &text)).await?;
+                return Err(Over::Served);
+            }
+        };
+        match &*request.method {
+            "accept_connection" => {
+                // CPython's clients do not look at what comes back; ours learn who is here.
+                let hello = [("multiproc", Object::from(1)), ("address", self.table.address())];
+                self.reply(Message::Return(hello.into())).await
+            }
+            "shutdown" => {
+                let replied = self.reply(Message::Return(Object::None)).await;
+                self.table.stop.notify_one();
+                replied.and(Err(Over::Served))
+            }
+            method => {
+                let reply = self.control(method, request.args).await;
+                self.reply(reply).await.and(Err(Over::Served))
+            }
+        }
+    }
+
+    async fn answer_one(&mut self) -> Result<(), Over> {
+        let reply = match self.next().await? {
+            Ok(Request { ident: Some(ident), method, args }) => {
+                self.dispatch(&ident, method, args).await?
+            }
+            Ok(Request { ident: None, method, args }) => match self.special(&method, args).await? {
+                Some(reply) => reply,
+                None => return Ok(()),
+            },
+            Err(text) => Message::fault("ValueError", &text),
+        };
+        self.reply(reply).await
+    }
+
+    /// Does what only clients of ours ask for, inside a connection that stays.
+    async fn special(&mut self, method: &str, mut args: Args) -> Result<Option<Message>, Over> {
+        let reply = match method {
+            "#SESSION" => match args.object("name") {
+                Some(Object::Str(name)) => {
+                    self.session = self.table.session(&name);
+                    match self.session {
+                        Some(_) => Message::Return(Object::None),
+                        None => Message::fault("KeyError", "no such session"),
+                    }
+                }
+                _ => match Session::begin(&self.table) {
+                    Ok(session) => {
+                        let name = (&*session.name).into();
+                        self.session = Some(session);
+                        Message::Return(name)
+                    }
+                    Err(err) => Message::fault("OSError", &err.to_string()),
+                },
+            },
+            "#INHERIT" => {
+                let from = args.object("name");
+                let from = from.as_ref().and_then(Object::as_str);
+                match from.and_then(|name| self.table.session(name)) {
+                    Some(from) => match Session::inherit(&self.table, &from) {
+                        Ok(session) => {
+                            self.session = Some(session);
+                            Message::Return(Object::None)
+                        }
+                        Err(err) => Message::fault("OSError", &err.to_string()),
+                    },
+                    None => Message::fault("KeyError", "no such session"),
+                }
+            }
+            // Nobody waits for an answer to this.
+            "#DROP" => {
+                if let Some(Object::Str(ident)) = args.object("ident") {
+                    let _ = self.decref(&ident);
+                }
+                return Ok(None);
+            }
+            "#BATCH" => {
+                let mut replies = vec![];
+                while let Some(request) = args.object("request") {
+                    replies.push(match Request::of(request) {
+                        Ok(Request { ident: Some(ident), method, args }) => {
+                            self.dispatch(&ident, method, args).await?.into_object()
+                        }
+                        Ok(_) => Message::fault("ValueError", "no object").into_object(),
+                        Err(text) => Message::fault("ValueError", &text).into_object(),
+                    });
+                }
+                Message::Return(Object::List(replies))
+            }
+            method => self.control(method, args).await,
+        };
+        Ok(Some(reply))
+    }
+
+    /// Calls a method of a shared object.
+    async fn dispatch(&mut self, ident: &str, method: String, args: Args) -> Result<Message, Over> {
+        let Some(entry) = self.table.find(ident) else {
+            return Ok(Message::fault("KeyError", &format!("'{ident}'")));
+        };
+        if !entry.exposes(&method) {
+            return Ok(fallback(&entry, &method));
+        }
+        if entry.shared.has_holders() {
+            self.holdings.touch(&entry);
+            if let Some(session) = &self.session {
+                session.holdings.touch(&entry);
+            }
+        }
+        let returns = entry.returns.iter().find(|(name, _)| *name == method);
+        let returns = returns.map(|(_, typeid)| typeid.clone());
+        let call = self.call_of(method, args);
+        let shared = entry.shared.clone();
+        let reply = match catch_unwind(AssertUnwindSafe(|| shared.call(call))) {
+            Ok(reply) => reply,
+            Err(payload) => return Ok(Message::fault("RuntimeError", &payload_text(&*payload))),
+        };
+        let outcome = match reply {
+            Reply::Done(outcome) => outcome,
+            Reply::Later(future) => self.unless_gone(future).await?,
+            Reply::Blocking(function) => match spawn_blocking(function).await {
+                Ok(outcome) => outcome,
+                Err(err) => return Ok(Message::fault("RuntimeError", &panic_text(err))),
+            },
+            Reply::Unknown(method) => return Ok(fallback(&entry, &method)),
+        };
+        Ok(self.message(outcome, returns))
+    }
+
+    fn message(&self, outcome: Outcome, returns: Option<String>) -> Message {
+        match outcome {
+            Ok(Answer::Value(value)) => Message::Return(value),
+            Ok(Answer::Shared { typeid, object }) => {
+                let typeid = returns.unwrap_or(typeid);
+                let registration = self.table.registry.types.get(&typeid);
+                let entry = self.table.enter(&typeid, object, registration);
+                let token = Object::token(typeid, self.table.address(), entry.ident());
+                let parts = Object::Tuple(vec![entry.exposed(), token]);
+                self.refer(entry);
+                Message::Proxy(parts)
+            }
+            Err(exception) => Message::Error(exception),
+        }
+    }
+
+    /// Awaits an outcome, but not for a client that is gone.
+    async fn unless_gone(
+        &mut self,
+        mut outcome: impl Future<Output = Outcome> + Unpin,
+    ) -> Result<Outcome, Over> {
+        if self.early.is_none() {
+            tokio::select! {
+                biased;
+                // First, so that nobody who is gone is given what another could have.
+                early = self.connection.recv_bytes_async() => self.early = Some(early?),
+                outcome = &mut outcome => return Ok(outcome),
+            }
+        }
+        Ok(outcome.await)
+    }
+
+    async fn next(&mut self) -> Result<Result<Request, String>, Over> {
+        let bytes = match self.early.take() {
+            Some(bytes) => bytes,
+            None => self.connection.recv_bytes_async().await?,
+        };
+        let object = if bytes.len() < LONG {
+            decode(&bytes)
+        } else {
+            match spawn_blocking(move || decode(&bytes)).await {
+                Ok(object) => object,
+                Err(err) => return Ok(Err(panic_text(err))),
+            }
+        };
+        Ok(object.map_err(|err| crate::error::chain(&err)).and_then(Request::of))
+    }
+
+    async fn reply(&mut self, message: Message) -> Result<(), Over> {
+        message.write(&mut self.buffer).map_err(|_| Over::Unwritable)?;
+        self.connection.send_bytes_async(&self.buffer).await?;
+        if LONG < self.buffer.capacity() {
+            self.buffer = vec![];
+        }
+        Ok(())
+    }
+}
+
+/// What every shared object does, exposed or not.
+fn fallback(entry: &Entry, method: &str) -> Message {
+    match method {
+        "__str__" | "__repr__" => Message::Return(entry.shared.repr().into()),
+        "#GETVALUE" => match entry.shared.value() {
+            Ok(value) => Message::Return(value),
+            Err(exception) => Message::raised(&exception),
+        },
+        _ => {
+            let text = format!("method '{method}' of {} object is not in exposed", entry.typeid);
+            Message::fault("AttributeError", &text)
+        }
+    }
+}

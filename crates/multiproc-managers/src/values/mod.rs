@@ -1,0 +1,19 @@
+//! What Python's containers do with the values in them: equality, order, keys and indices.
+
+mod held;
+mod key;
+mod ordered_map;
+mod equality;
+mod order;
+mod index;
+mod elements;
+
+pub(crate) use self::{
+    elements::elements,
+    equality::equal,
+    held::Held,
+    index::{Place, place},
+    key::Key,
+    order::sort,
+    ordered_map::OrderedMap,
+};

@@ -1,0 +1,219 @@
+//! Types of the user's own.
+
+use std::sync::Arc;
+
+use multiproc::managers::{
+    Args, BaseManager, Call, CallError, MethodError, Reply, Shared, SharedError, Sharing, Type,
+    TypedProxy, pickle::Exception, types::Iter,
+};
+use multiproc_tests::{TestResult, once};
+use serde::{Deserialize, Serialize};
+
+once! {
+    default_is_what_is_public,
+    exposed_list_says_what_may_be_called,
+    error_keeps_its_kind_and_its_type,
+    registered_iterator_goes_step_by_step,
+    method_may_return_shared_objects,
+    type_without_create_method_is_not_made,
+    types_belong_to_their_manager,
+    panic_costs_one_call,
+    unserialisable_argument_is_not_sent,
+}
+
+#[derive(Debug, Default)]
+struct Foo {
+    calls: i64,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Negative {
+    number: i64,
+}
+
+impl std::fmt::Display for Negative {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} is negative", self.number)
+    }
+}
+
+impl SharedError for Negative {
+    fn python_class(&self) -> &str {
+        "ValueError"
+    }
+}
+
+#[multiproc::shared]
+impl Foo {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub fn f(&self) -> String {
+        "f()".to_owned()
+    }
+
+    pub fn g(&mut self) -> i64 {
+        self.calls += 1;
+        self.calls
+    }
+
+    pub fn _h(&self) -> String {
+        "_h()".to_owned()
+    }
+
+    pub fn root(&self, number: i64) -> Result<i64, Negative> {
+        if number < 0 { Err(Negative { number }) } else { Ok(number.isqrt()) }
+    }
+
+    pub fn length(&self, text: &str, numbers: &[i64]) -> usize {
+        text.len() + numbers.len()
+    }
+
+    pub fn child(&self) -> Sharing<Foo> {
+        Sharing::new(Self { calls: 10 * self.calls })
+    }
+
+    pub fn panics(&self) -> i64 {
+        panic!("not my day")
+    }
+}
+
+// parity: manager.custom-exposed-default, proxy.auto-proxy
+fn default_is_what_is_public() -> TestResult {
+    let manager = BaseManager::builder().register::<Foo>().start()?;
+    let shared = manager.create_of::<Foo>(())?;
+    assert_eq!(shared.f()?, "f()");
+    assert_eq!((shared.g()?, shared.g()?), (1, 2));
+    assert_eq!(shared.length("four", &[1, 2])?, 6);
+    assert!(matches!(shared._h(), Err(CallError::Remote(_))));
+    assert_eq!(shared.as_proxy().exposed(), ["child", "f", "g", "length", "panics", "root"]);
+    assert_eq!(shared.to_string(), "<Foo object>");
+    let text = format!("{shared:?}");
+    assert!(text.starts_with("<AutoProxy[Foo] object, typeid 'Foo' at 0x"), "{text}");
+    Ok(())
+}
+
+// parity: manager.custom-exposed-list, manager.unexposed-call
+fn exposed_list_says_what_may_be_called() -> TestResult {
+    let bar = Type::of::<Foo>("Bar").exposed(["f", "_h"]);
+    let manager = BaseManager::builder().add(bar).start()?;
+    let bar = manager.create("Bar", ())?;
+    assert_eq!(bar.call::<_, String>("f", ())?, "f()");
+    assert_eq!(bar.call::<_, String>("_h", ())?, "_h()");
+    let err = bar.call_method("g", ()).unwrap_err();
+    assert!(matches!(&err, CallError::Remote(text) if text.contains("'g'")), "{err}");
+    assert_eq!(bar.exposed(), ["_h", "f"]);
+    Ok(())
+}
+
+// parity: manager.method-error-propagates, proxy.foreign-process-error, manager.remote-error-text
+fn error_keeps_its_kind_and_its_type() -> TestResult {
+    let manager = BaseManager::builder().register::<Foo>().start()?;
+    let shared = manager.create_of::<Foo>(())?;
+    assert_eq!(shared.root(9)?, 3);
+    match shared.root(-1) {
+        Err(MethodError::Own(err)) => assert_eq!(err, Negative { number: -1 }),
+        other => return Err(format!("{other:?}").into()),
+    }
+    let err = shared.as_proxy().call_method("root", (-1,)).unwrap_err();
+    assert!(err.is_raised("ValueError"), "{err}");
+    assert_eq!(err.exception().unwrap().args[0].as_str(), Some("-1 is negative"));
+    let err = shared.as_proxy().call_method("root", ("x",)).unwrap_err();
+    assert!(err.is_raised("TypeError"), "{err}");
+    let err = manager.create("Nothing", ()).unwrap_err();
+    let report = err.remote_report().ok_or("another error")?;
+    let line = "-".repeat(75);
+    assert!(report.contains("KeyError: 'Nothing'"), "{report}");
+    assert!(report.starts_with(&format!("\n{line}\n")) && report.ends_with(&line), "{report}");
+    Ok(())
+}
+
+fn baz(mut call: Call) -> Result<Iter, Exception> {
+    call.take_args().finish()?;
+    Ok(Iter::new((0..10i64).map(|i| Ok((i * i).into()))))
+}
+
+// parity: manager.custom-iterator
+fn registered_iterator_goes_step_by_step() -> TestResult {
+    let manager = BaseManager::builder().add(Type::with("baz", baz)).start()?;
+    let squares = multiproc::managers::IteratorProxy::<i64>::from(manager.create("baz", ())?);
+    let squares = squares.collect::<Result<Vec<_>, _>>()?;
+    assert_eq!(squares, [0, 1, 4, 9, 16, 25, 36, 49, 64, 81]);
+    Ok(())
+}
+
+fn method_may_return_shared_objects() -> TestResult {
+    let manager = BaseManager::builder().register::<Foo>().start()?;
+    let shared = manager.create_of::<Foo>(())?;
+    shared.g()?;
+    let child = shared.child()?;
+    drop(shared);
+    assert_eq!((child.g()?, child.g()?), (11, 12));
+    assert_eq!(manager.number_of_objects()?, 1);
+    Ok(())
+}
+
+/// Hands out what managers cannot be asked for.
+struct Source;
+
+impl Shared for Source {
+    fn methods(&self) -> &'static [&'static str] {
+        &["make"]
+    }
+
+    fn call(self: Arc<Self>, mut call: Call) -> Reply {
+        let _: Args = call.take_args();
+        Reply::from(Ok::<_, Exception>(Sharing::new(Foo::new())))
+    }
+
+    fn repr(&self) -> String {
+        "<Source>".to_owned()
+    }
+}
+
+// parity: manager.register-no-method
+fn type_without_create_method_is_not_made() -> TestResult {
+    let manager = BaseManager::builder()
+        .add(Type::once("Source", || Source).returns("make", "Hidden"))
+        .add(Type::named("Hidden").exposed(["f"]))
+        .start()?;
+    assert!(manager.create("Hidden", ()).is_err());
+    let source = manager.create("Source", ())?;
+    let hidden: multiproc::managers::Proxy = source.call("make", ())?;
+    assert_eq!((hidden.typeid(), hidden.exposed()), ("Hidden", vec!["f"]));
+    assert_eq!(hidden.call::<_, String>("f", ())?, "f()");
+    Ok(())
+}
+
+// parity: manager.register-inherits
+fn types_belong_to_their_manager() -> TestResult {
+    let base = BaseManager::builder();
+    let (with, without) = (base.clone().register::<Foo>().start()?, base.start()?);
+    assert!(with.create("Foo", ()).is_ok());
+    assert!(without.create("Foo", ()).is_err());
+    Ok(())
+}
+
+fn panic_costs_one_call() -> TestResult {
+    let manager = BaseManager::builder().register::<Foo>().start()?;
+    let shared = manager.create_of::<Foo>(())?;
+    let err = shared.panics().unwrap_err();
+    assert!(matches!(&err, CallError::Remote(text) if text.contains("not my day")), "{err}");
+    assert_eq!(shared.f()?, "f()");
+    Ok(())
+}
+
+/// What no pickle can hold: a map with maps as keys.
+#[derive(Serialize)]
+struct Unwritable(std::collections::BTreeMap<std::collections::BTreeMap<u8, u8>, u8>);
+
+// parity: proxy.unserialisable-argument, remote_manager.alt-serialiser-limits
+fn unserialisable_argument_is_not_sent() -> TestResult {
+    let manager = multiproc::Manager::start()?;
+    let queue = manager.queue::<i64>(0)?;
+    let item = Unwritable([([(1, 1)].into(), 1)].into());
+    assert!(matches!(queue.put(&item), Err(CallError::Encode(_))));
+    assert_eq!(queue.qsize()?, 0);
+    Ok(())
+}

@@ -1,0 +1,218 @@
+//! What proxies are, and how they get around.
+
+use std::thread;
+
+use multiproc::{
+    Connection, Context, Failure, Manager,
+    managers::{CallError, DictProxy, ListProxy, Proxy, TypedProxy, pickle::Object},
+    pipe,
+};
+use multiproc_tests::{TestResult, contexts, each_start_method, once};
+
+type Lists = Vec<ListProxy<i64>>;
+
+once! {
+    text_is_the_object_s_and_debug_the_proxy_s,
+    event_shows_no_state,
+    methods_are_called_by_name,
+    object_is_copied_if_it_can_be,
+    threads_share_a_proxy,
+    proxy_in_a_message_refers_to_its_object,
+    unread_message_refers_to_nothing_once_it_is_gone,
+    forked_child_has_a_reference_of_its_own,
+    key_of_a_process_is_what_it_was_started_with,
+}
+
+each_start_method! {
+    proxies_are_arguments,
+    killed_client_leaves_no_references,
+}
+
+// parity: proxy.str-vs-repr, proxy.no-value-equality
+fn text_is_the_object_s_and_debug_the_proxy_s() -> TestResult {
+    let manager = Manager::start()?;
+    let list = manager.list([0, 1, 4])?;
+    assert_eq!(list.to_string(), "[0, 1, 4]");
+    assert_eq!(list.to_vec()?, [0, 1, 4], "a copy is compared, a proxy cannot be");
+    let text = format!("{list:?}");
+    assert!(text.starts_with("<ListProxy object, typeid 'list' at 0x"), "{text}");
+    manager.shutdown()?;
+    assert_eq!(list.to_string(), format!("{}; '__str__()' failed>", &text[..text.len() - 1]));
+    Ok(())
+}
+
+// parity: proxy.event-repr
+fn event_shows_no_state() -> TestResult {
+    let manager = Manager::start()?;
+    let event = manager.event()?;
+    let before = format!("{event:?}");
+    assert!(before.starts_with("<EventProxy object, typeid 'Event' at "), "{before}");
+    event.set()?;
+    assert_eq!(format!("{event:?}"), before);
+    Ok(())
+}
+
+// parity: proxy.callmethod
+fn methods_are_called_by_name() -> TestResult {
+    let manager = Manager::start()?;
+    let list = manager.list(0..10)?.into_proxy();
+    assert_eq!(list.call_method("__len__", ())?, Object::from(10));
+    assert_eq!(list.call::<_, Vec<i64>>("__add__", ([10, 11].to_vec(),))?.len(), 12);
+    let err = list.call_method("__getitem__", (20,)).unwrap_err();
+    assert!(err.is_raised("IndexError"), "{err}");
+    let kwargs = [("reverse", true)].into_iter().collect::<std::collections::BTreeMap<_, _>>();
+    list.call_method_with("sort", (), kwargs)?;
+    assert_eq!(list.call::<_, i64>("__getitem__", (0,))?, 9);
+    Ok(())
+}
+
+// parity: proxy.getvalue
+fn object_is_copied_if_it_can_be() -> TestResult {
+    let manager = Manager::start()?;
+    let dict = manager.dict([("a", 1)])?;
+    assert_eq!(dict.as_proxy().get_value::<Object>()?.to_string(), "{'a': 1}");
+    let err = manager.lock()?.as_proxy().get_value::<Object>().unwrap_err();
+    assert!(matches!(&err, CallError::Remote(text) if text.contains("pickle")), "{err}");
+    Ok(())
+}
+
+// parity: proxy.thread-safety
+fn threads_share_a_proxy() -> TestResult {
+    let manager = Manager::start()?;
+    let list = manager.list::<i64>([])?;
+    thread::scope(|scope| {
+        let threads: Vec<_> =
+            (0..8).map(|_| scope.spawn(|| (0..50).try_for_each(|n| list.append(n)))).collect();
+        threads.into_iter().try_for_each(|thread| thread.join().unwrap())
+    })?;
+    assert_eq!(list.len()?, 400);
+    Ok(())
+}
+
+// parity: proxy.passable
+fn proxies_are_arguments(ctx: &Context) -> TestResult {
+    let manager = Manager::start()?;
+    let (dict, list) = (manager.dict::<Object, Object>([])?, manager.list(0..10)?);
+    let any = manager.list([1])?.into_proxy();
+    ctx.start(use_arguments, (dict.clone(), list.clone(), any))?.result()??;
+    assert_eq!(dict.to_string(), "{1: '1', '2': 2, 0.25: None}");
+    assert_eq!(list.to_string(), "[9, 8, 7, 6, 5, 4, 3, 2, 1, 0]");
+    drop((dict, list));
+    assert_eq!(manager.number_of_objects()?, 0);
+    Ok(())
+}
+
+fn use_arguments(
+    dict: DictProxy<Object, Object>,
+    list: ListProxy<i64>,
+    any: Proxy,
+) -> Result<(), Failure> {
+    dict.set(&1, "1")?;
+    dict.set("2", &2)?;
+    dict.set(&0.25, &())?;
+    list.reverse()?;
+    any.call_method("append", (2,))?;
+    Ok(())
+}
+
+fn proxy_in_a_message_refers_to_its_object() -> TestResult {
+    let manager = Manager::start()?;
+    let (a, b): (Connection<ListProxy<i64>>, Connection<ListProxy<i64>>) = pipe()?;
+    a.send(&manager.list([7])?)?;
+    // Here is no proxy left, only the message.
+    assert_eq!(manager.number_of_objects()?, 1);
+    let list = b.recv()?;
+    assert_eq!(list.to_vec()?, [7]);
+    drop(list);
+    assert_eq!(manager.number_of_objects()?, 0);
+    Ok(())
+}
+
+fn unread_message_refers_to_nothing_once_it_is_gone() -> TestResult {
+    let manager = Manager::start()?;
+    let (a, b): (Connection<ListProxy<i64>>, Connection<ListProxy<i64>>) = pipe()?;
+    a.send(&manager.list([7])?)?;
+    drop((a, b));
+    // The server learns of it from the end of a connection, on which we cannot wait.
+    while manager.number_of_objects()? != 0 {
+        thread::yield_now();
+    }
+    Ok(())
+}
+
+// parity: proxy.refcount-drop
+fn killed_client_leaves_no_references(ctx: &Context) -> TestResult {
+    let manager = Manager::start()?;
+    let (a, b): (Connection<(), Lists>, Connection<Lists, ()>) = pipe()?;
+    let keeper = manager.list::<i64>([])?;
+    let child = ctx.process().daemon(true).start(refer, (keeper.clone(), b))?;
+    let theirs = a.recv()?;
+    assert_eq!(manager.number_of_objects()?, 3);
+    drop((theirs, keeper));
+    assert_eq!(manager.number_of_objects()?, 3, "the child's");
+    child.kill()?;
+    while manager.number_of_objects()? != 0 {
+        thread::yield_now();
+    }
+    Ok(())
+}
+
+fn refer(list: ListProxy<i64>, line: Connection<Lists, ()>) -> Result<(), Failure> {
+    let address = list.as_proxy().address().clone();
+    let manager = multiproc::managers::BaseManager::builder().address(&address).connect()?;
+    let more: Lists = vec![manager.create("list", ())?.into(), manager.create("list", ())?.into()];
+    line.send(&more)?;
+    line.recv()?;
+    Ok(())
+}
+
+// parity: proxy.after-fork
+// complaint: 22
+fn forked_child_has_a_reference_of_its_own() -> TestResult {
+    let manager = Manager::start()?;
+    let list = manager.list([1, 2, 3])?;
+    let event = manager.event()?;
+    list.len()?;
+    let (ours, theirs) = pipe::<(), ()>()?;
+    let args = (list.clone(), theirs);
+    let child = contexts()[2].1.start(use_copies, args)?;
+    // While the child is at it, so are we: nobody reads what is meant for the other.
+    ours.recv()?;
+    for _ in 0..100 {
+        assert_eq!(list.len()?, 3);
+    }
+    drop(list);
+    ours.send(&())?;
+    child.result()??;
+    event.set()?;
+    while manager.number_of_objects()? != 1 {
+        thread::yield_now();
+    }
+    Ok(())
+}
+
+fn use_copies(list: ListProxy<i64>, line: Connection<(), ()>) -> Result<(), Failure> {
+    assert_eq!(list.len()?, 3);
+    line.send(&())?;
+    for _ in 0..100 {
+        assert_eq!(list.get(1)?, 2);
+    }
+    line.recv()?;
+    assert_eq!(list.to_vec()?, [1, 2, 3], "the parent's are gone");
+    Ok(())
+}
+
+// parity: proxy.key-travels-at-spawn-only
+fn key_of_a_process_is_what_it_was_started_with() -> TestResult {
+    let manager = Manager::builder().authkey("of its own").start()?;
+    let list = manager.create("list", (vec![1],))?;
+    let with_key = multiproc::Process::builder().authkey("of its own");
+    assert_eq!(with_key.start(length, (list.clone(),))?.result()??, 1);
+    let without = multiproc::Process::builder().start(length, (list.clone(),))?;
+    assert!(without.result().is_err(), "a proxy carries no key");
+    Ok(())
+}
+
+fn length(list: Proxy) -> Result<usize, Failure> {
+    Ok(list.call("__len__", ())?)
+}

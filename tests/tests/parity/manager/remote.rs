@@ -1,0 +1,200 @@
+//! Managers far away.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    thread,
+};
+
+use multiproc::{
+    Context, Failure,
+    connection::Address,
+    managers::{
+        BaseManager, CallError, ManagerError, Proxy, Type, TypedProxy,
+        pickle::Object,
+        types::{Dict, Queue},
+    },
+};
+use multiproc_tests::{TestResult, each_start_method, once};
+
+once! {
+    values_arrive_as_they_were,
+    server_starts_again_at_its_address,
+    connecting_to_nobody_is_an_error,
+    clients_need_names_only,
+    server_serves_until_told_otherwise,
+    many_clients_are_served_at_once,
+    strangers_are_no_trouble,
+}
+
+each_start_method! { queue_between_three }
+
+fn address(manager: &BaseManager) -> String {
+    manager.address().to_string()
+}
+
+// parity: remote_manager.two-process-queue, remote_manager.port-zero
+fn queue_between_three(ctx: &Context) -> TestResult {
+    let key: Vec<u8> = (0..32).map(|n| n * 7).collect();
+    let manager = BaseManager::builder()
+        .address("127.0.0.1:0")
+        .authkey(key.clone())
+        .context(ctx.clone())
+        .add(Type::once("get_queue", Queue::new))
+        .start()?;
+    assert!(matches!(manager.address(), Address::Tcp(address) if address.port() != 0));
+    ctx.start(put, (address(&manager), key.clone()))?.result()??;
+    let third = BaseManager::builder().address(address(&manager)).authkey(key).connect()?;
+    let queue = third.create("get_queue", ())?;
+    assert_eq!(queue.call::<_, String>("get", ())?, "hello world");
+    Ok(())
+}
+
+fn put(address: String, key: Vec<u8>) -> Result<(), Failure> {
+    let manager = BaseManager::builder().address(address).authkey(key).connect()?;
+    manager.create("get_queue", ())?.call_method("put", ("hello world",))?;
+    Ok(())
+}
+
+// parity: remote_manager.value-kinds
+fn values_arrive_as_they_were() -> TestResult {
+    let manager = multiproc::Manager::builder().address("127.0.0.1:0").start()?;
+    let queue = manager.create("Queue", ())?;
+    let values = [
+        "hello world".into(),
+        Object::None,
+        true.into(),
+        2.25.into(),
+        "hall\u{e5} v\u{e4}rlden".into(),
+        "\u{43f}\u{440}\u{438}\u{432}\u{456}\u{442}".into(),
+        Object::from(&b"hall\xe5"[..]),
+        Object::from((1, "x")),
+    ];
+    for value in &values {
+        queue.call_method("put", (value,))?;
+    }
+    for value in values {
+        assert_eq!(queue.call_method("get", ())?, value);
+    }
+    Ok(())
+}
+
+// parity: remote_manager.rapid-restart
+fn server_starts_again_at_its_address() -> TestResult {
+    let build = || BaseManager::builder().authkey("k").add(Type::once("get_queue", Queue::new));
+    let manager = build().address("127.0.0.1:0").start()?;
+    let address = address(&manager);
+    let queue = manager.create("get_queue", ())?;
+    queue.call_method("put", (1,))?;
+    manager.shutdown()?;
+    let manager = build().address(&address).start()?;
+    // What referred to the first server is an error, not a hang, and a new proxy is none.
+    assert!(queue.call_method("qsize", ()).is_err());
+    let queue = manager.create("get_queue", ())?;
+    assert_eq!(queue.call::<_, usize>("qsize", ())?, 0);
+    Ok(())
+}
+
+// parity: remote_manager.connect-refused
+fn connecting_to_nobody_is_an_error() -> TestResult {
+    let fails = |address: &str| BaseManager::builder().address(address).authkey("k").connect();
+    for address in ["/nonexistent/socket", "127.0.0.1:1"] {
+        let err = fails(address).unwrap_err();
+        assert!(matches!(&err, ManagerError::Call(CallError::Connect(_))), "{err:?}");
+    }
+    let manager = BaseManager::builder().authkey("another").start()?;
+    assert!(fails(&address(&manager)).is_err());
+    assert!(matches!(BaseManager::builder().connect(), Err(ManagerError::NoAddress)));
+    Ok(())
+}
+
+// parity: remote_manager.connect-unregistered-callable, remote_manager.same-object-for-all
+fn clients_need_names_only() -> TestResult {
+    let manager = BaseManager::builder()
+        .add(Type::once("get_dict", Dict::new))
+        .add(Type::with("new_dict", |_| Ok(Dict::new())))
+        .start()?;
+    let client = BaseManager::builder().address(manager.address()).connect()?;
+    let two = |typeid: &str| -> Result<(Proxy, Proxy), CallError> {
+        let (a, b) = (manager.create(typeid, ())?, client.create(typeid, ())?);
+        a.call_method("__setitem__", (1, 2))?;
+        Ok((a, b))
+    };
+    let (a, b) = two("get_dict")?;
+    assert!(a.is_same(&b) && b.to_string() == "{1: 2}");
+    let (a, b) = two("new_dict")?;
+    assert!(!a.is_same(&b) && b.to_string() == "{}");
+    Ok(())
+}
+
+// parity: remote_manager.serve-forever
+fn server_serves_until_told_otherwise() -> TestResult {
+    let server =
+        BaseManager::builder().authkey("k").share("get_queue", Queue::new()).get_server()?;
+    let address = server.address().clone();
+    let serving = thread::spawn(move || server.serve_forever());
+    let client = BaseManager::builder().address(&address).authkey("k").connect()?;
+    let queue = client.create("get_queue", ())?;
+    let waiting = {
+        let queue = queue.clone();
+        thread::spawn(move || queue.call_method("get", ()))
+    };
+    client.shutdown_server()?;
+    serving.join().unwrap()?;
+    assert!(waiting.join().unwrap().unwrap_err().is_lost());
+    Ok(())
+}
+
+// parity: remote_manager.many-clients
+fn many_clients_are_served_at_once() -> TestResult {
+    let manager = BaseManager::builder()
+        .address("127.0.0.1:0")
+        .authkey("k")
+        .add(Type::once("get_queue", Queue::new))
+        .start()?;
+    let queue = manager.create("get_queue", ())?;
+    // Each thread has a connection of its own, and all of them come at once.
+    let threads: Vec<_> = (0..128)
+        .map(|_| {
+            let queue = queue.clone();
+            thread::spawn(move || queue.call::<_, i64>("get", ()))
+        })
+        .collect();
+    (0..128).try_for_each(|n| queue.call_method("put", (n,)).map(drop))?;
+    let mut got = Vec::new();
+    for thread in threads {
+        got.push(thread.join().unwrap()?);
+    }
+    got.sort_unstable();
+    assert_eq!(got, (0..128).collect::<Vec<_>>());
+    Ok(())
+}
+
+fn strangers_are_no_trouble() -> TestResult {
+    let manager = multiproc::Manager::builder().address("127.0.0.1:0").start()?;
+    let Address::Tcp(address) = *manager.address() else { return Err("no TCP".into()) };
+    let silent = TcpStream::connect(address)?;
+    let mut garbage = TcpStream::connect(address)?;
+    garbage.write_all(&[0xa5; 4096])?;
+    let mut long = TcpStream::connect(address)?;
+    long.write_all(&(-1i32).to_be_bytes())?;
+    long.write_all(&(4u64 << 30).to_be_bytes())?;
+    assert!(BaseManager::builder().address(manager.address()).authkey("wrong").connect().is_err());
+    // Those who know the key, and send what is no request.
+    for bytes in [&b"\x80\x04N."[..], b"garbage", b"\x80\x04cos\nsystem\n(X\x02\x00\x00\x00lstR."] {
+        let connection: multiproc::Connection<()> = multiproc::connection::Client::builder()
+            .authkey(multiproc::current_process().authkey())
+            .connect(manager.address())?;
+        connection.send_bytes(bytes)?;
+        let reply: (String, String) = connection.recv_object()?;
+        assert_eq!(reply.0, "#TRACEBACK", "{reply:?}");
+    }
+    let list = manager.create("list", (vec![1, 2],))?;
+    assert_eq!(list.to_string(), "[1, 2]");
+    let mut rest = vec![];
+    let _ = garbage.read_to_end(&mut rest);
+    let _ = long.read_to_end(&mut rest);
+    drop(silent);
+    assert_eq!(list.into_proxy().call::<_, usize>("__len__", ())?, 2);
+    Ok(())
+}
