@@ -109,7 +109,7 @@ impl Ring {
         let capacity = segment.size() - DATA;
         if fields.fixed.magic.load(SeqCst) != MAGIC
             || fields.fixed.capacity.load(Relaxed) != capacity as u64
-            || capacity % WORD != 0
+            || !capacity.is_multiple_of(WORD)
         {
             return foreign("a segment that is no queue");
         }
@@ -138,7 +138,7 @@ impl Ring {
     /// The word at a place among the records; none beyond the end, where only a damaged ring leads.
     #[inline]
     fn word(&self, offset: usize) -> Result<&AtomicU64, Refused> {
-        if self.capacity - WORD < offset || offset % WORD != 0 {
+        if self.capacity - WORD < offset || !offset.is_multiple_of(WORD) {
             return Err(Refused::Damaged);
         }
         // SAFETY: Within the mapping, by the check; aligned, for `DATA` is; and only accessed atomically.
