@@ -70,7 +70,7 @@ pub struct Row<T> {
 impl<T: AnyBitPattern + NoUninit> Landing for Row<T> {
     fn land(&mut self, bytes: SharedBytes<'_>) -> bool {
         let size = size_of::<T>();
-        if size == 0 || bytes.len() % size != 0 {
+        if size == 0 || !bytes.len().is_multiple_of(size) {
             self.odd = Some(bytes.len());
             return true;
         }
