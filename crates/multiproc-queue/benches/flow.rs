@@ -1,5 +1,6 @@
 //! Items a second through a queue and through a bare ring of shared slots, in the same run: `cargo bench -p multiproc-queue`.
 #![expect(unsafe_code, reason = "forks, and a bare ring to compare with")]
+#![expect(clippy::unwrap_used, reason = "what fails here is a bench that says nothing")]
 #![expect(clippy::print_stdout, reason = "that is what it is for")]
 
 use std::{hint::spin_loop, ptr, time::Instant};

@@ -244,7 +244,6 @@ impl<T, C: Code<T>> Queue<T, C> {
     /// assert_eq!(q.iter().sum::<Result<u32, _>>()?, 6);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[must_use]
     pub fn iter(&self) -> Iter<'_, T, C> {
         Iter::new(&self.port)
     }

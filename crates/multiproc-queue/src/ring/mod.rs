@@ -52,14 +52,16 @@ pub(crate) struct Ring {
     segment: Segment,
     // Invariant: the first page of `segment`, which lives as long as this; every field is atomic.
     fields: NonNull<Fields>,
-    /// The bytes for records: `DATA..` of the segment.
+    // Invariant: the bytes behind that page, `capacity` many, which live as long as this.
+    data: NonNull<u8>,
+    /// The bytes for records.
     capacity: usize,
     /// The most items at a time.
     bound: u32,
     event: event::Event,
 }
 
-// SAFETY: `fields` points to atomics only, in memory that `segment` keeps.
+// SAFETY: `fields` and `data` are accessed by atomics and copies only, and `segment` keeps their memory.
 unsafe impl Send for Ring {}
 // SAFETY: As for `Send`.
 unsafe impl Sync for Ring {}
@@ -126,7 +128,9 @@ impl Ring {
             bound => u32::try_from(bound).unwrap_or(u32::MAX),
         };
         let fields = NonNull::from(fields);
-        Ok(Self { segment, fields, capacity, bound, event })
+        // SAFETY: The segment is longer than that.
+        let data = unsafe { segment.as_ptr().byte_add(DATA) };
+        Ok(Self { segment, fields, data, capacity, bound, event })
     }
 
     #[inline]
@@ -141,20 +145,23 @@ impl Ring {
         if self.capacity - WORD < offset || !offset.is_multiple_of(WORD) {
             return Err(Refused::Damaged);
         }
-        // SAFETY: Within the mapping, by the check; aligned, for `DATA` is; and only accessed atomically.
-        let place = unsafe { self.segment.as_ptr().byte_add(DATA + offset) };
-        // SAFETY: As above, and the mapping lives as long as `self`.
+        // SAFETY: Within the mapping, by the check; aligned, for `data` is.
+        let place = unsafe { self.data.byte_add(offset) };
+        // SAFETY: As above; only accessed atomically, and the mapping lives as long as `self`.
         Ok(unsafe { AtomicU64::from_ptr(place.as_ptr().cast()) })
     }
 
     /// Bytes among the records.
     #[inline]
     fn bytes(&self, offset: usize, length: usize) -> Result<SharedBytes<'_>, Refused> {
-        let start = DATA + offset;
-        self.segment
-            .bytes()
-            .slice(start..start.saturating_add(length))
-            .map_err(|_| Refused::Damaged)
+        if self.capacity < offset || self.capacity - offset < length {
+            return Err(Refused::Damaged);
+        }
+        // SAFETY: Within the mapping, by the check.
+        let place = unsafe { self.data.byte_add(offset) };
+        // SAFETY: As above; this process accesses records by copies and atomics only, and the mapping lives as long as
+        // `self`.
+        Ok(unsafe { SharedBytes::new(place, length) })
     }
 
     /// The longest payload of a record, in bytes: one that always fits an empty ring.

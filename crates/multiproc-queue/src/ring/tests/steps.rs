@@ -3,9 +3,12 @@
 //! The others have no slices, so a wake-up that nobody delivers is a test that never ends, and the watchdog ends it.
 
 use std::{
+    fs::File,
+    io::{self, Write},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     sync::{Arc, Mutex, mpsc},
     thread,
-    time::Duration,
+    time::{Duration, Instant, UNIX_EPOCH},
 };
 
 use super::{
@@ -21,12 +24,12 @@ fn watched(test: impl FnOnce() + Send + 'static) {
         test();
         let _ = done.send(());
     });
-    match wait.recv_timeout(Duration::from_secs(60)) {
+    match wait.recv_timeout(Duration::from_secs(120)) {
         Ok(()) | Err(mpsc::RecvTimeoutError::Disconnected) => thread.join().unwrap(),
         Err(mpsc::RecvTimeoutError::Timeout) => {
             let ring = WATCHED.lock().unwrap().take();
-            eprintln!("{:?}", ring.as_ref().map(|ring| ring.fields()));
-            eprintln!("a kill between two instructions leaves somebody asleep");
+            let ring = ring.as_ref().map(|ring| ring.fields());
+            let _ = writeln!(io::stderr(), "a kill leaves somebody asleep: {ring:?}");
             std::process::abort();
         }
     }
@@ -45,14 +48,23 @@ enum Others {
     LeaderAndLocker,
 }
 
-/// Kills after `first`, `first + every`, ... instructions until the operation ends before that.
-fn every_step(every: usize, mut kill_after: impl FnMut(usize) -> bool) {
-    let mut count = 0;
+/// Kills after 0, 1, 2, ... instructions, until the operation ends before that.
+fn every_step(kill_after: impl FnMut(usize) -> bool) {
+    every_nth_step(1, kill_after);
+}
+
+/// As above, of a long operation only so many, unless `MULTIPROC_STEPS` says otherwise.
+fn every_nth_step(stride: usize, mut kill_after: impl FnMut(usize) -> bool) {
+    let stride = std::env::var("MULTIPROC_STEPS")
+        .ok()
+        .and_then(|stride| stride.parse().ok())
+        .unwrap_or(stride);
+    // Others each time, so that in time all are tried.
+    let mut count = UNIX_EPOCH.elapsed().map_or(0, |age| age.subsec_nanos()) as usize % stride;
     while kill_after(count) {
-        count += every;
+        count += stride;
     }
-    println!("{count} instructions");
-    assert!(100 < count, "the operation takes some");
+    assert!(100 < count, "the operation takes {count} instructions");
 }
 
 fn step_so_far(victim: &Victim, count: usize) -> bool {
@@ -63,7 +75,7 @@ fn killed_put(others: Others) {
     let ring = Arc::new(small(1 << 20, 0));
     *WATCHED.lock().unwrap() = Some(Arc::clone(&ring));
     let (leader, locker) = (Helper::new(), Helper::new());
-    every_step(STRIDE, |count| {
+    every_step(|count| {
         let slot = Position(ring.fields().tail.load(SeqCst));
         let (tell, told) = mpsc::channel();
         if others != Others::Nobody {
@@ -111,7 +123,7 @@ fn killed_get(others: Others) {
     let ring = Arc::new(small(1 << 20, 1));
     *WATCHED.lock().unwrap() = Some(Arc::clone(&ring));
     let (leader, locker) = (Helper::new(), Helper::new());
-    every_step(STRIDE, |count| {
+    every_step(|count| {
         put(&ring, b"first");
         if others != Others::Nobody {
             let shared = Arc::clone(&ring);
@@ -160,9 +172,6 @@ fn killed_get(others: Others) {
     });
 }
 
-/// Unoptimised code takes some ten times as many instructions.
-const STRIDE: usize = 1;
-
 #[test]
 fn put_killed_alone() {
     watched(|| killed_put(Others::Nobody));
@@ -191,4 +200,115 @@ fn get_killed_before_a_sleeping_leader() {
 #[test]
 fn get_killed_before_a_sleeping_leader_and_a_locker() {
     watched(|| killed_get(Others::LeaderAndLocker));
+}
+
+/// How many steps of the kernel's calls for descriptors are left out at a time.
+const STRIDE: usize = 211;
+
+fn with_file<'a>(bytes: &'a [u8], fds: &'a [BorrowedFd<'a>], outbox: &'a OwnedFd) -> Record<'a> {
+    Record { bytes, fds, outbox: Some(outbox.as_fd()), in_file: false }
+}
+
+fn put_with_file(ring: &Ring, bytes: &[u8], outbox: &OwnedFd) {
+    let null = File::open("/dev/null").unwrap();
+    let fds = [null.as_fd()];
+    let waiting = &mut Waiting::new(Patience::Endless);
+    ring.put(&with_file(bytes, &fds, outbox), waiting).unwrap();
+}
+
+/// Takes all there is, and checks that each item has its descriptor.
+fn drain_with_files(ring: &Ring, inbox: &OwnedFd) -> Vec<Vec<u8>> {
+    let mut items = Vec::new();
+    while let Ok((bytes, taken)) = get_with(ring, Patience::None, inbox) {
+        assert!(taken.is_complete && taken.fds.len() == 1, "{bytes:?} without its descriptor");
+        items.push(bytes);
+    }
+    items
+}
+
+#[test]
+fn put_of_descriptors_killed() {
+    watched(|| {
+        let ring = small(1 << 20, 0);
+        let (outbox, inbox) = multiproc_sys::packet::pair().unwrap();
+        every_nth_step(STRIDE, |count| {
+            let victim = Victim::new(|| put_with_file(&ring, b"victim's", &outbox));
+            let goes_on = step_so_far(&victim, count);
+            if goes_on {
+                victim.kill();
+            }
+            put_with_file(&ring, b"ours", &outbox);
+            let items = drain_with_files(&ring, &inbox);
+            assert!(items == [b"ours"] || items == [&b"victim's"[..], b"ours"], "{items:?}");
+            goes_on
+        });
+    });
+}
+
+#[test]
+fn get_of_descriptors_killed() {
+    watched(|| {
+        let ring = small(1 << 20, 0);
+        let (outbox, inbox) = multiproc_sys::packet::pair().unwrap();
+        every_nth_step(STRIDE, |count| {
+            put_with_file(&ring, b"first", &outbox);
+            put_with_file(&ring, b"second", &outbox);
+            let victim = Victim::new(|| drop(get_with(&ring, Patience::Endless, &inbox)));
+            let goes_on = step_so_far(&victim, count);
+            if goes_on {
+                victim.kill();
+            }
+            let items = drain_with_files(&ring, &inbox);
+            assert!(items == [b"second"] || items == [&b"first"[..], b"second"], "{items:?}");
+            goes_on
+        });
+    });
+}
+
+fn is_announced(ring: &Ring) -> bool {
+    multiproc_sys::poll::wait_readable(ring.as_fd(), Some(Instant::now())).unwrap()
+}
+
+#[test]
+fn put_killed_is_announced() {
+    watched(|| {
+        let ring = small(1 << 20, 0);
+        ring.watch();
+        every_nth_step(3, |count| {
+            let victim = Victim::new(|| put(&ring, b"victim's"));
+            let goes_on = step_so_far(&victim, count);
+            // Somebody looks meanwhile, and may clear the event.
+            drop(try_get(&ring));
+            if goes_on {
+                victim.kill();
+            }
+            assert!(is_announced(&ring) || ring.len() == 0, "after {count}");
+            while try_get(&ring).is_some() {}
+            assert!(!is_announced(&ring), "after {count}");
+            goes_on
+        });
+    });
+}
+
+#[test]
+fn get_killed_leaves_the_rest_announced() {
+    watched(|| {
+        let ring = small(1 << 20, 0);
+        ring.watch();
+        every_nth_step(3, |count| {
+            put(&ring, b"first");
+            let victim = Victim::new(|| drop(get(&ring)));
+            let goes_on = step_so_far(&victim, count);
+            // While the victim may be between clearing and looking again.
+            if !ring.fields().put.side.is_owned() {
+                put(&ring, b"second");
+            }
+            if goes_on {
+                victim.kill();
+            }
+            assert!(is_announced(&ring), "after {count}");
+            while try_get(&ring).is_some() {}
+            goes_on
+        });
+    });
 }
