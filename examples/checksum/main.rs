@@ -110,9 +110,11 @@ fn checksum(pool: &Pool, options: &Options, report: &mut Report) -> Result<(), E
         for (folder, err) in &errors {
             report.error(folder, err);
         }
-        // Its worker may have died of another file, before it could send what it had of this one.
+        // Without retries: its worker may have died of another file, before it could send what it had of this one.
         let result = result.or_else(|err| match err {
-            TaskError::WorkerLost { .. } => pool.apply(hash_file, (file.clone(),)),
+            TaskError::WorkerLost { .. } if options.retries == 0 => {
+                pool.apply(hash_file, (file.clone(),))
+            }
             err => Err(err),
         });
         match result {
