@@ -445,7 +445,8 @@ impl<'de, T, C> Deserialize<'de> for Queue<T, C> {
 }
 
 /// The descriptor is readable while there may be an item, for `wait` and its like; look by
-/// [`try_get`](Queue::try_get), and do not read from it.
+/// [`try_get`](Queue::try_get), which may find that somebody was faster or that the item is about to come, and do not
+/// read from it.
 ///
 /// From the first time on that anybody asks for it, each put costs two system calls more.
 impl<T, C> AsFd for Queue<T, C> {

@@ -10,6 +10,7 @@ mod hello;
 mod shared_memory;
 mod shared_values;
 mod pools;
+mod queues;
 mod output;
 mod arguments;
 mod errors;

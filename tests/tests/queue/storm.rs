@@ -44,7 +44,7 @@ fn killed_users_lose_at_most_what_they_hold() -> TestResult {
 }
 
 fn storms() -> Result<(), Failure> {
-    let total = env::var("MULTIPROC_KILLS").ok().and_then(|kills| kills.parse().ok());
+    let total = env::var("MULTIPROC_TEST_KILLS").ok().and_then(|kills| kills.parse().ok());
     let shapes = [(1, 1), (2, 2), (1, 4), (4, 1), (4, 4)];
     let bounds = [0, 3, 50];
     let kills = total.unwrap_or(KILLS) / (shapes.len() * bounds.len()) as u32;

@@ -3,6 +3,7 @@
 //! The others have no slices, so a wake-up that nobody delivers is a test that never ends, and the watchdog ends it.
 
 use std::{
+    env,
     fs::File,
     io::{self, Write},
     os::fd::{AsFd, BorrowedFd, OwnedFd},
@@ -53,12 +54,10 @@ fn every_step(kill_after: impl FnMut(usize) -> bool) {
     every_nth_step(1, kill_after);
 }
 
-/// As above, of a long operation only so many, unless `MULTIPROC_STEPS` says otherwise.
+/// As above, of a long operation only so many; after every one where `MULTIPROC_TEST_POINTS` is 0.
 fn every_nth_step(stride: usize, mut kill_after: impl FnMut(usize) -> bool) {
-    let stride = std::env::var("MULTIPROC_STEPS")
-        .ok()
-        .and_then(|stride| stride.parse().ok())
-        .unwrap_or(stride);
+    let all = env::var("MULTIPROC_TEST_POINTS").is_ok_and(|points| points == "0");
+    let stride = if all { 1 } else { stride };
     // Others each time, so that in time all are tried.
     let mut count = UNIX_EPOCH.elapsed().map_or(0, |age| age.subsec_nanos()) as usize % stride;
     while kill_after(count) {
