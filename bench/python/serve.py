@@ -10,12 +10,14 @@ before it serves.
     flow LENGTH COUNT       messages to a child, each on a core of its own
     pairs LOCK              acquire and release
     array COUNT             go through an array of that many numbers
+    pool ROW                what that row does with a pool
 """
 
 import sys
 
 import connection
 import manager
+import pool
 import start
 import sync
 
@@ -35,6 +37,8 @@ def figures(order, *words):
         return sync.array(int(words[0]))
     if order == "manager":
         return manager.calls(words[0], int(words[1]), int(words[2]))
+    if order == "pool":
+        return pool.use_pool(words[0])
     raise ValueError(f"unknown order {order!r}")
 
 

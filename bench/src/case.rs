@@ -4,6 +4,7 @@ mod array;
 mod connection;
 mod idle;
 mod manager;
+mod pool;
 mod start;
 mod sync;
 
@@ -60,6 +61,8 @@ enum Work {
     Flow(usize, u32),
     /// Have clients of a manager make so many calls each a round.
     Manager(manager::What, usize),
+    /// Use a pool.
+    Pool(pool::Work),
 }
 
 /// Every case, in the order of the table.
@@ -316,6 +319,96 @@ pub(crate) const PLANS: &[Plan] = &[
         python: "manager new 1 20",
         work: Work::Manager(manager::What::NewProxy, 5000),
     },
+    Plan {
+        name: "pool.map1m.serde",
+        rows: &["pool.map1m.serde"],
+        family: "pool.map",
+        touched_mib: 0,
+        seats: Seats::Any,
+        python: "pool map1m",
+        work: Work::Pool(pool::Work::Map),
+    },
+    Plan {
+        name: "pool.single50k",
+        rows: &["pool.single50k"],
+        family: "pool.single",
+        touched_mib: 0,
+        seats: Seats::Any,
+        python: "pool single50k",
+        work: Work::Pool(pool::Work::Single),
+    },
+    Plan {
+        name: "pool.imap_unordered50k",
+        rows: &["pool.imap_unordered50k"],
+        family: "pool.unordered",
+        touched_mib: 0,
+        seats: Seats::Any,
+        python: "pool imap_unordered50k",
+        work: Work::Pool(pool::Work::Unordered),
+    },
+    Plan {
+        name: "pool.apply.hot",
+        rows: &["pool.apply.hot"],
+        family: "pool.hot",
+        touched_mib: 0,
+        seats: Seats::Any,
+        python: "pool hot",
+        work: Work::Pool(pool::Work::Hot),
+    },
+    Plan {
+        name: "pool.apply.parked",
+        rows: &["pool.apply.parked"],
+        family: "pool.parked",
+        touched_mib: 0,
+        seats: Seats::Any,
+        python: "pool parked",
+        work: Work::Pool(pool::Work::Parked),
+    },
+    Plan {
+        name: "pool.cpu.efficiency",
+        rows: &["pool.cpu.efficiency"],
+        family: "pool.cpu",
+        touched_mib: 0,
+        seats: Seats::Any,
+        python: "pool cpu",
+        work: Work::Pool(pool::Work::Cpu),
+    },
+    Plan {
+        name: "pool.bytes100m",
+        rows: &["pool.bytes100m"],
+        family: "pool.bytes",
+        touched_mib: 0,
+        seats: Seats::Any,
+        python: "pool bytes100m",
+        work: Work::Pool(pool::Work::Bytes),
+    },
+    Plan {
+        name: "pool.life.fork",
+        rows: &["pool.life.fork"],
+        family: "pool.life.fork",
+        touched_mib: 0,
+        seats: Seats::Any,
+        python: "pool life.fork",
+        work: Work::Pool(pool::Work::Life(Method::Fork)),
+    },
+    Plan {
+        name: "pool.life.spawn",
+        rows: &["pool.life.spawn"],
+        family: "pool.life.spawn",
+        touched_mib: 0,
+        seats: Seats::Any,
+        python: "pool life.spawn",
+        work: Work::Pool(pool::Work::Life(Method::Spawn)),
+    },
+    Plan {
+        name: "pool.life.forkserver",
+        rows: &["pool.life.forkserver"],
+        family: "pool.life.forkserver",
+        touched_mib: 0,
+        seats: Seats::Any,
+        python: "pool life.forkserver",
+        work: Work::Pool(pool::Work::Life(Method::Forkserver)),
+    },
 ];
 
 /// Serves one case to the runner: an order a line on stdin, figures a line on stdout.
@@ -325,6 +418,7 @@ pub(crate) fn serve(name: &str) -> Result<()> {
     let mut case: Box<dyn Case> = match plan.work {
         Work::Start(method, count) => Box::new(start::Start::new(method, count)?),
         Work::Idle(method) => Box::new(idle::Idle::new(method)),
+        Work::Pool(work) => Box::new(pool::Pools::new(work)?),
         Work::Arrays(len) => Box::new(array::Arrays::new(len)?),
         Work::Manager(what, count) => Box::new(manager::Managers::new(what, count)?),
         Work::Sync(what) => Box::new(sync::Sync(what)),

@@ -1,6 +1,7 @@
 //! What a worker does: reads files and hashes them.
 
 use std::{
+    cell::RefCell,
     ffi::{CStr, CString},
     fs::File,
     io::{self, Read, Take},
@@ -27,13 +28,17 @@ pub enum Outcome {
     Unreadable(String),
 }
 
-/// Hashes files, one after the other.
-pub fn hash_files(files: Vec<CString>) -> Vec<Outcome> {
-    let mut block = vec![0; BLOCK];
-    files.iter().map(|file| hash_file(file, &mut block)).collect()
+thread_local! {
+    /// A worker's own, for all the files that it reads.
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; BLOCK]);
 }
 
-fn hash_file(path: &CStr, block: &mut [u8]) -> Outcome {
+/// Hashes a file.
+pub fn hash_file(path: CString) -> Outcome {
+    BUFFER.with_borrow_mut(|block| read_and_hash(&path, block))
+}
+
+fn read_and_hash(path: &CStr, block: &mut [u8]) -> Outcome {
     match open(path).and_then(|opened| opened.map(|file| hash(file, block)).transpose()) {
         Ok(Some((digest, len))) => Outcome::Sum { digest, len },
         Ok(None) => Outcome::NotAFile,

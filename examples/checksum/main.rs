@@ -18,28 +18,31 @@
 //!   end that is found.
 //! - *Errors.* A file or folder that cannot be read, or a file that kills its worker more often than `--retries` says,
 //!   is one line on stderr; all others are done, and the exit status is 1. That of wrong arguments is 2.
-//! - *Memory.* It is bounded by the largest folder and by a window of batches, not by the number of files.
+//! - *Memory.* It is bounded by the largest folder and by a window of files, not by the number of files.
 
 mod options;
 mod walk;
-mod batch;
 mod hash;
 mod report;
 
-use std::{cell::RefCell, collections::VecDeque, ffi::CString, io, process::ExitCode};
+use std::{cell::RefCell, collections::VecDeque, ffi::CString, io, iter, process::ExitCode};
 
 use multiproc::{Pool, TaskError};
 
 use crate::{
-    batch::{Batch, batches},
-    hash::hash_files,
+    hash::hash_file,
     options::{Options, Parsed},
     report::Report,
+    walk::{Found, Walk},
 };
 
-/// How many batches are under way at most. Results are printed in order, so this is how far the other workers can go
+/// How many files are sent to a worker at a time. One that is done early gets half of what another has not begun, so
+/// that a few huge files among them hold nobody up.
+const CHUNK: usize = 64;
+
+/// How many files are under way at most. Results are printed in order, so this is how far the other workers can go
 /// ahead while one is busy with a huge file.
-const WINDOW: usize = 1024;
+const WINDOW: usize = 65_536;
 
 #[multiproc::main]
 fn main() -> ExitCode {
@@ -75,44 +78,53 @@ enum End {
     Pool(TaskError),
 }
 
-fn checksum(pool: &Pool, options: &Options, report: &mut Report) -> Result<(), End> {
-    // The batches that the pool has and whose results are not back yet.
-    let sent: RefCell<VecDeque<Batch>> = RefCell::default();
-    let files = batches(options).map(|batch| {
-        let files = batch.files.clone();
-        sent.borrow_mut().push_back(batch);
-        files
-    });
-    for result in pool.imap(hash_files, files).buffersize(WINDOW) {
-        let batch = sent.borrow_mut().pop_front().unwrap_or_default();
-        for (folder, err) in &batch.errors {
-            report.error(folder, err);
-        }
-        match result {
-            Ok(outcomes) => report.lines(&batch.files, outcomes).map_err(End::Output)?,
-            Err(err) if is_the_end(&err) => return Err(End::Pool(err)),
-            Err(err) => match &batch.files[..] {
-                [file] => report.error(file, &err),
-                files => one_by_one(pool, files, report)?,
-            },
-        }
-    }
-    report.flush().map_err(End::Output)
+/// A file that the pool has, and what could not be read on the way to it.
+struct Sent {
+    file: CString,
+    errors: Vec<(CString, io::Error)>,
 }
 
-/// Hashes each file of a batch by itself, when the batch has killed its workers: only the file that does it is lost.
-fn one_by_one(pool: &Pool, files: &[CString], report: &mut Report) -> Result<(), End> {
-    let batches = files.iter().map(|file| vec![file.clone()]);
-    for (file, result) in files.iter().zip(pool.imap(hash_files, batches)) {
-        match result {
-            Ok(outcomes) => {
-                report.lines(std::slice::from_ref(file), outcomes).map_err(End::Output)?;
+fn checksum(pool: &Pool, options: &Options, report: &mut Report) -> Result<(), End> {
+    let mut walk = Walk::new(&options.folder, &options.skip);
+    let sent: RefCell<VecDeque<Sent>> = RefCell::default();
+    let errors: RefCell<Vec<(CString, io::Error)>> = RefCell::default();
+    let files = iter::from_fn(|| {
+        loop {
+            match walk.next()? {
+                Found::File(file) => {
+                    let errors = errors.take();
+                    sent.borrow_mut().push_back(Sent { file: file.clone(), errors });
+                    return Some(file);
+                }
+                Found::Error { path, err } => errors.borrow_mut().push((path, err)),
             }
+        }
+    });
+    for result in pool.imap(hash_file, files).chunksize(CHUNK).buffersize(WINDOW) {
+        if let Err(err) = &result
+            && is_the_end(err)
+        {
+            return Err(End::Pool(err.clone()));
+        }
+        let Some(Sent { file, errors }) = sent.borrow_mut().pop_front() else { break };
+        for (folder, err) in &errors {
+            report.error(folder, err);
+        }
+        // Its worker may have died of another file, before it could send what it had of this one.
+        let result = result.or_else(|err| match err {
+            TaskError::WorkerLost { .. } => pool.apply(hash_file, (file.clone(),)),
+            err => Err(err),
+        });
+        match result {
+            Ok(outcome) => report.line(&file, &outcome).map_err(End::Output)?,
             Err(err) if is_the_end(&err) => return Err(End::Pool(err)),
-            Err(err) => report.error(file, &err),
+            Err(err) => report.error(&file, &err),
         }
     }
-    Ok(())
+    for (folder, err) in &errors.take() {
+        report.error(folder, err);
+    }
+    report.flush().map_err(End::Output)
 }
 
 fn is_the_end(err: &TaskError) -> bool {

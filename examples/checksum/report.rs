@@ -1,7 +1,7 @@
 //! What is said: the lines of stdout, and on stderr errors, progress and the last line.
 
 use std::{
-    ffi::{CStr, CString},
+    ffi::CStr,
     fmt::Display,
     io::{self, BufWriter, IsTerminal, Stdout, Write},
     process::ExitCode,
@@ -37,22 +37,20 @@ impl Report {
         }
     }
 
-    /// Prints the lines of `files`, which have come out like this.
-    pub fn lines(&mut self, files: &[CString], outcomes: Vec<Outcome>) -> io::Result<()> {
-        for (file, outcome) in files.iter().zip(outcomes) {
-            match outcome {
-                Outcome::Sum { digest, len } => {
-                    self.files += 1;
-                    self.bytes += len;
-                    self.line.clear();
-                    push_line(&mut self.line, &digest, file);
-                    self.output.write_all(&self.line)?;
-                }
-                Outcome::NotAFile => {}
-                Outcome::Unreadable(err) => self.error(file, &err),
+    /// Prints the line of `file`, which has come out like this.
+    pub fn line(&mut self, file: &CStr, outcome: &Outcome) -> io::Result<()> {
+        match outcome {
+            Outcome::Sum { digest, len } => {
+                self.files += 1;
+                self.bytes += len;
+                self.line.clear();
+                push_line(&mut self.line, digest, file);
+                self.output.write_all(&self.line)?;
             }
+            Outcome::NotAFile => {}
+            Outcome::Unreadable(err) => self.error(file, err),
         }
-        if !self.bar.is_hidden() {
+        if self.files.is_multiple_of(128) && !self.bar.is_hidden() {
             self.bar.set_message(format!("{} files", self.files));
             self.bar.set_position(self.bytes);
         }

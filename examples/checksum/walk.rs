@@ -11,8 +11,8 @@ use std::{
 
 /// What a walk comes across.
 pub enum Found {
-    /// A regular file, and how long it was when it was found.
-    File { path: CString, len: u64 },
+    /// A regular file.
+    File(CString),
     /// A folder or an entry that cannot be read.
     Error { path: CString, err: io::Error },
 }
@@ -41,7 +41,6 @@ struct Folder {
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Entry {
     name: Vec<u8>,
-    len: u64,
 }
 
 impl<'a> Walk<'a> {
@@ -57,8 +56,7 @@ impl<'a> Walk<'a> {
                 walk.first = walk.enter();
             }
             Ok(metadata) if metadata.is_file() => {
-                let path = c_string(&walk.path);
-                walk.first = Some(Found::File { path, len: metadata.len() });
+                walk.first = Some(Found::File(c_string(&walk.path)));
             }
             Ok(_) => {}
             Err(err) => walk.first = Some(Found::Error { path: c_string(&walk.path), err }),
@@ -107,9 +105,9 @@ impl<'a> Walk<'a> {
         let mut name = name.into_vec();
         if file_type.is_dir() {
             name.push(b'/');
-            Ok(Some(Entry { name, len: 0 }))
+            Ok(Some(Entry { name }))
         } else if file_type.is_file() {
-            Ok(Some(Entry { name, len: entry.metadata()?.len() }))
+            Ok(Some(Entry { name }))
         } else {
             Ok(None)
         }
@@ -132,7 +130,7 @@ impl Iterator for Walk<'_> {
             };
             self.path.extend(&entry.name);
             if !entry.name.ends_with(b"/") {
-                return Some(Found::File { path: c_string(&self.path), len: entry.len });
+                return Some(Found::File(c_string(&self.path)));
             }
             if let Some(failed) = self.enter() {
                 return Some(failed);

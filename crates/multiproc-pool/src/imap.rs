@@ -1,17 +1,22 @@
 //! The iterator over results.
 
-use std::{collections::BTreeMap, fmt, mem};
-
-use serde::{Serialize, de::DeserializeOwned};
+use std::{collections::VecDeque, fmt, time::Duration, time::Instant};
 
 use crate::{
-    Pool, TaskError,
-    order::{Program, encode},
-    pool::JobHandle,
+    TaskError, TimeoutError,
+    calls::{Calls, Packer, Unpack},
+    core::{Core, Ticket, deadline},
+    job::Task,
+    progress::Bar,
 };
 
-/// An iterator over the results of a function called with each item; made by [`Pool::imap`] and
-/// [`Pool::imap_unordered`].
+/// How many chunks a worker are under way unless the user says otherwise.
+const AHEAD: usize = 16;
+/// How long items are gathered before they are sent.
+const SOON: Duration = Duration::from_micros(200);
+
+/// An iterator over the results of a function called with each item; made by [`Pool::imap`](crate::Pool::imap) and
+/// [`Pool::imap_unordered`](crate::Pool::imap_unordered).
 ///
 /// It takes items as it is asked for results: at most [`buffersize`](Self::buffersize) of them are under way, so an
 /// endless or slow input is no trouble. An item that fails is an `Err` in its place, and the iteration goes on.
@@ -20,11 +25,12 @@ use crate::{
 ///
 /// # If a process dies
 ///
-/// As for [`Pool`].
+/// As for [`Pool`](crate::Pool).
 ///
 /// # Python
 ///
-/// What `Pool.imap` returns.
+/// What `Pool.imap` returns. There the input is taken by a thread, without bound; and an item that fails because the
+/// input raises is here a panic of whoever asks.
 ///
 /// # Examples
 ///
@@ -40,49 +46,70 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use = "an iterator does nothing until it is asked for results"]
-pub struct Imap<'p, I, R> {
-    stage: Stage<'p>,
-    pool: &'p Pool,
+pub struct Imap<'p, I: Iterator, R> {
+    core: &'p Core,
     items: I,
+    /// None if it could not even be begun, or is over.
+    flow: Option<Flow<I::Item, R>>,
     chunksize: usize,
     buffersize: Option<usize>,
     is_ordered: bool,
-    /// How many items were taken.
-    taken: usize,
-    /// How many of them were given back as results.
-    given: usize,
     is_exhausted: bool,
-    /// What is done and not given back yet, by place.
-    done: BTreeMap<usize, Result<R, TaskError>>,
-    /// How many items are with the pool.
-    away: usize,
+    /// How many results were given back.
+    given: usize,
+    /// What is done and not given back yet: ordered, by place from `given` on.
+    ready: VecDeque<Option<Result<R, TaskError>>>,
+    /// What comes last.
+    last: Option<TaskError>,
+    bar: Bar,
 }
 
-enum Stage<'p> {
-    New(Result<Program, TaskError>),
-    Running(JobHandle<'p>),
-    Over,
+/// Calls on their way.
+struct Flow<T, R> {
+    ticket: Ticket,
+    packer: Packer<(T,)>,
+    unpack: Unpack<R>,
+    /// How many calls the pool would not have.
+    refused: usize,
+    /// How many are back.
+    back: usize,
 }
 
-impl<'p, I, R> Imap<'p, I, R> {
+impl<T, R> Flow<T, R> {
+    /// How many calls are with the pool.
+    fn away(&self) -> usize {
+        self.packer.place - self.refused - self.back
+    }
+}
+
+impl<'p, I: Iterator, R> Imap<'p, I, R> {
     pub(crate) fn new(
-        pool: &'p Pool,
-        program: Result<Program, TaskError>,
+        core: &'p Core,
+        calls: Result<Calls<(I::Item,), R>, TaskError>,
         items: I,
         is_ordered: bool,
     ) -> Self {
+        let (flow, last) = match calls {
+            Ok(calls) => {
+                let ticket = core.ticket(&calls);
+                let packer = calls.packer(ticket.job.clone());
+                let unpack = calls.unpack;
+                (Some(Flow { ticket, packer, unpack, refused: 0, back: 0 }), None)
+            }
+            Err(err) => (None, Some(err)),
+        };
         Self {
-            stage: Stage::New(program),
-            pool,
+            core,
             items,
+            flow,
             chunksize: 1,
             buffersize: None,
             is_ordered,
-            taken: 0,
-            given: 0,
             is_exhausted: false,
-            done: BTreeMap::new(),
-            away: 0,
+            given: 0,
+            ready: VecDeque::new(),
+            last,
+            bar: Bar::none(),
         }
     }
 
@@ -92,12 +119,12 @@ impl<'p, I, R> Imap<'p, I, R> {
     ///
     /// Panics if it is 0. Python raises `ValueError`.
     pub fn chunksize(mut self, chunksize: usize) -> Self {
-        assert!(chunksize > 0, "chunksize must be at least 1");
+        assert!(chunksize > 0, "chunksize must be at least 1, not {chunksize}");
         self.chunksize = chunksize;
         self
     }
 
-    /// Sets how many items at most are taken ahead of the results that were given back, by default four chunks a worker.
+    /// Sets how many items at most are taken ahead of the results that were given back, by default 16 chunks a worker.
     ///
     /// # Panics
     ///
@@ -107,113 +134,218 @@ impl<'p, I, R> Imap<'p, I, R> {
     ///
     /// `buffersize` of 3.16.
     pub fn buffersize(mut self, buffersize: usize) -> Self {
-        assert!(buffersize > 0, "buffersize must be at least 1");
+        assert!(buffersize > 0, "buffersize must be at least 1, not {buffersize}");
         self.buffersize = Some(buffersize);
         self
     }
-}
 
-impl<I, R> Imap<'_, I, R>
-where
-    I: Iterator<Item: Serialize + 'static>,
-    R: DeserializeOwned,
-{
-    /// Takes items and hands them to the pool, as far as the window allows.
-    fn fill(&mut self) -> Result<(), TaskError> {
-        let window = self.buffersize.unwrap_or(4 * self.chunksize * self.pool.processes());
-        while !self.is_exhausted && self.taken - self.given < window {
-            let room = window - (self.taken - self.given);
-            let calls: Vec<(I::Item,)> =
-                self.items.by_ref().take(self.chunksize.min(room)).map(|item| (item,)).collect();
-            if calls.is_empty() {
-                self.is_exhausted = true;
-                break;
-            }
-            self.send(&calls)?;
-        }
-        Ok(())
+    /// Shows on stderr how far it has come: how many items are done, how many a second, how many have failed, and how
+    /// long it will still take if the input knows its length. On no terminal nothing is shown.
+    ///
+    /// # Python
+    ///
+    /// What `tqdm` does for an iterator.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// multiproc_image::entry::init();
+    ///
+    /// let pool = multiproc_pool::Pool::new(2)?;
+    /// assert_eq!(pool.imap_unordered(|x: u64| x / 2, 0..1000).progress("halving").count(), 1000);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "progress")]
+    pub fn progress(mut self, label: impl Into<std::borrow::Cow<'static, str>>) -> Self {
+        let (least, most) = self.items.size_hint();
+        self.bar = Bar::new(label.into(), most.filter(|most| *most == least));
+        self
     }
 
-    fn send(&mut self, calls: &[(I::Item,)]) -> Result<(), TaskError> {
-        let start = self.taken;
-        match encode(calls) {
-            Ok(input) => {
-                let Stage::Running(job) = &self.stage else { return Err(TaskError::NotRunning) };
-                job.submit(start, calls.len(), input)?;
-                self.taken += calls.len();
-                self.away += calls.len();
+    /// The next result, waited for no longer than `timeout`. A result that was not there in time can be had later.
+    ///
+    /// Time that the input takes to give its items is not counted.
+    ///
+    /// # Errors
+    ///
+    /// [`TimeoutError`].
+    ///
+    /// # Python
+    ///
+    /// `next(timeout)`, there for chunks of one item only.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{thread, time::Duration};
+    ///
+    /// multiproc_image::entry::init();
+    ///
+    /// let pool = multiproc_pool::Pool::new(1)?;
+    /// let mut results = pool.imap(|ms: u64| thread::sleep(Duration::from_millis(ms)), [200]);
+    /// assert!(results.next_timeout(Duration::from_millis(1)).is_err());
+    /// assert!(results.next().is_some());
+    /// assert_eq!(results.next_timeout(Duration::from_millis(1)), Ok(None));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn next_timeout(
+        &mut self,
+        timeout: Duration,
+    ) -> Result<Option<Result<R, TaskError>>, TimeoutError> {
+        self.next_until(deadline(timeout)).ok_or(TimeoutError(timeout))
+    }
+
+    /// The next result; none if it has not come by then.
+    fn next_until(&mut self, until: Option<Instant>) -> Option<Option<Result<R, TaskError>>> {
+        loop {
+            if let Some(next) = self.step() {
+                return Some(next);
             }
-            Err(err) if calls.len() == 1 => {
-                self.taken += 1;
-                self.done.insert(start, Err(err));
-            }
-            // One of them cannot be encoded: the others can.
-            Err(_) => {
-                for call in calls.chunks(1) {
-                    self.send(call)?;
+            let Some(flow) = &self.flow else { continue };
+            if !flow.ticket.hub.wait_some(&flow.ticket.job, until) {
+                if flow.ticket.hub.is_here() {
+                    return None;
                 }
+                self.end(TaskError::NotRunning);
             }
         }
-        Ok(())
     }
 
-    fn begin(&mut self) -> Result<(), TaskError> {
-        if let Stage::New(_) = self.stage
-            && let Stage::New(program) = mem::replace(&mut self.stage, Stage::Over)
-        {
-            self.stage = Stage::Running(self.pool.open_job(program?)?);
+    /// Does what can be done without waiting: the next result, or that there is none; none at all if it has to be
+    /// waited for.
+    pub(crate) fn step(&mut self) -> Option<Option<Result<R, TaskError>>> {
+        self.fill();
+        self.collect();
+        if let Some(result) = self.pop() {
+            self.bar.add(result.is_err());
+            return Some(Some(result));
         }
-        Ok(())
+        if self.flow.as_ref().is_some_and(|flow| flow.away() > 0) {
+            return None;
+        }
+        self.flow = None;
+        self.bar.finish();
+        Some(self.last.take().map(Err))
+    }
+
+    /// Takes items and hands them to the pool, as far as the window allows.
+    fn fill(&mut self) {
+        let Some(flow) = &self.flow else { return };
+        let size = flow.ticket.hub.size().max(1);
+        let window = self.buffersize.unwrap_or(AHEAD * self.chunksize * size);
+        // Not for every single result: several items together cost less.
+        if self.is_exhausted || self.ahead() + (window / 4).max(1) > window {
+            return;
+        }
+        let mut since = Instant::now();
+        while !self.is_exhausted && self.ahead() < window {
+            let Some(flow) = &mut self.flow else { return };
+            let tasks = match self.items.next() {
+                Some(item) => flow.packer.push((item,)),
+                None => {
+                    self.is_exhausted = true;
+                    break;
+                }
+            };
+            let ends = flow.packer.chunk() >= self.chunksize;
+            if ends {
+                flow.packer.end_chunk();
+            }
+            self.submit(tasks);
+            // Where the input is slow, what it has given must not wait for the rest, nor must results.
+            if ends && since.elapsed() > SOON {
+                self.flush();
+                self.collect();
+                if self.ready.front().is_some_and(Option::is_some) {
+                    return;
+                }
+                since = Instant::now();
+            }
+        }
+        self.flush();
+    }
+
+    /// How many items are taken ahead of the results that were given back.
+    fn ahead(&self) -> usize {
+        self.flow.as_ref().map_or(0, |flow| flow.packer.place - flow.refused - self.given)
+    }
+
+    /// Hands over what there is.
+    fn flush(&mut self) {
+        let Some(flow) = &mut self.flow else { return };
+        flow.packer.end_chunk();
+        let tasks = flow.packer.take();
+        self.submit(tasks);
+    }
+
+    fn submit(&mut self, tasks: Vec<Task>) {
+        let Some(flow) = &mut self.flow else { return };
+        let count: usize = tasks.iter().map(|task| task.count).sum();
+        if let Err(err) = flow.ticket.submit(tasks) {
+            // The pool takes no more: what is with it still comes, then this error, then nothing.
+            flow.refused += count;
+            self.is_exhausted = true;
+            self.last = Some(err);
+        }
+    }
+
+    /// Takes what is done.
+    fn collect(&mut self) {
+        let Some(flow) = &mut self.flow else { return };
+        while let Some(done) = flow.ticket.job.take() {
+            flow.back += done.count;
+            let (ready, given, is_ordered) = (&mut self.ready, self.given, self.is_ordered);
+            (flow.unpack)(done, &mut |place, result| {
+                if !is_ordered {
+                    return ready.push_back(Some(result));
+                }
+                let at = place - given;
+                if ready.len() <= at {
+                    ready.resize_with(at + 1, || None);
+                }
+                ready[at] = Some(result);
+            });
+        }
     }
 
     fn pop(&mut self) -> Option<Result<R, TaskError>> {
-        let result = if self.is_ordered {
-            self.done.remove(&self.given)
-        } else {
-            self.done.pop_first().map(|(_, result)| result)
-        };
-        self.given += usize::from(result.is_some());
-        result
+        let result = self.ready.front_mut()?.take()?;
+        self.ready.pop_front();
+        self.given += 1;
+        Some(result)
+    }
+
+    /// Ends with an error.
+    fn end(&mut self, err: TaskError) {
+        self.flow = None;
+        self.last = Some(err);
+    }
+
+    /// Has `waker` woken when there may be something to give back.
+    #[cfg(feature = "futures")]
+    pub(crate) fn wake(&self, waker: &std::task::Waker) -> bool {
+        let Some(flow) = &self.flow else { return true };
+        flow.ticket.job.wake(waker, true);
+        flow.ticket.hub.attend();
+        flow.ticket.hub.help()
     }
 }
 
-impl<I, R> Iterator for Imap<'_, I, R>
-where
-    I: Iterator<Item: Serialize + 'static>,
-    R: DeserializeOwned,
-{
+impl<I: Iterator, R> Iterator for Imap<'_, I, R> {
     type Item = Result<R, TaskError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Stage::Over = self.stage {
-                return None;
-            }
-            if let Err(err) = self.begin().and_then(|()| self.fill()) {
-                // The pool takes no more: what is with it still comes, then this error, then nothing.
-                self.is_exhausted = true;
-                self.done.insert(self.taken, Err(err));
-                self.taken += 1;
-            }
-            if let Some(result) = self.pop() {
-                return Some(result);
-            }
-            match &self.stage {
-                Stage::Running(job) if self.away > 0 => {
-                    let (start, results) = job.wait();
-                    self.away -= results.len();
-                    self.done.extend((start..).zip(results));
-                }
-                _ => self.stage = Stage::Over,
-            }
-        }
+        self.next_until(None).flatten()
     }
 }
 
-impl<I, R> fmt::Debug for Imap<'_, I, R> {
+/// Once it has given none, it gives none for ever, whatever the input does.
+impl<I: Iterator, R> std::iter::FusedIterator for Imap<'_, I, R> {}
+
+impl<I: Iterator, R> fmt::Debug for Imap<'_, I, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Imap")
-            .field("taken", &self.taken)
+            .field("pool", &format_args!("{:?}", self.core.hub.size()))
             .field("given", &self.given)
             .finish_non_exhaustive()
     }

@@ -1,4 +1,4 @@
-//! A pool of worker processes that survives the death of its workers.
+//! Pools of worker processes that survive the death of their workers, and pools of threads.
 //!
 //! ```
 //! use multiproc_pool::Pool;
@@ -17,23 +17,66 @@
 //! [`TaskError::WorkerLost`] or is given to another worker, as often as [`retries`](Builder::retries)
 //! says. The worker is replaced, and nothing else is touched.
 //!
+//! | To | use |
+//! |---|---|
+//! | call a function and wait | [`Pool::apply`], [`Pool::map`], [`Pool::starmap`] |
+//! | call it and wait later, await it, or be called back | [`Pool::apply_async`] and its kin, [`AsyncResult`] |
+//! | have results one by one, of an input of any length | [`Pool::imap`], [`Pool::imap_unordered`], [`Imap`] |
+//! | bound how long a task takes, how much memory it has | [`Builder`] |
+//! | give each worker something of its own | [`Builder::initializer`], [`WorkerState`] |
+//! | do the same with threads | [`ThreadPool`] |
+//! | write it as with `concurrent.futures` | [`Executor`] |
+//!
 //! # How it works
 //!
-//! One thread, the supervisor, hands out tasks, takes results, notices deaths and replaces workers.
-//! Each worker has a connection of its own and one task at a time, so it is known exactly what a
-//! dead worker had in hand. The scheduler knows workers by a trait only.
+//! Each worker has a connection of its own, and a page of numbers on which it says which call it is at, so it is known
+//! exactly what a dead worker had begun, and what was only waiting for it. Where there are many tasks, workers are given
+//! some ahead of time; what a worker has not begun can be taken back and given to another one. The scheduler is a state
+//! machine that knows workers by a trait only. One thread at a time waits for the workers: a caller that waits for a
+//! result, else the supervisor.
+//!
+//! # Crate features
+//!
+//! - **futures** (off by default): [`Imap`] is a `Stream`.
+//! - **progress** (off by default): `Imap::progress` shows how far it has come.
 #![forbid(unsafe_code)]
 
 mod error;
 mod builder;
 mod pool;
+mod thread_pool;
+mod chunked;
+mod executor;
+mod async_result;
 mod imap;
-mod order;
+#[cfg(feature = "futures")]
+mod stream;
+mod progress;
+mod current;
+mod state;
+mod stats;
+mod core;
+mod calls;
+mod sequence;
+mod program;
+mod job;
+mod callbacks;
+mod interrupt;
 mod scheduler;
+mod shared;
 mod supervisor;
+mod reactor;
+mod oom;
 mod worker;
 
+pub use async_result::AsyncResult;
 pub use builder::Builder;
-pub use error::{PoolError, TaskError};
+pub use chunked::Chunked;
+pub use current::{CurrentTask, current_task};
+pub use error::{GetTimeoutError, PoolError, StillOpen, TaskError, TimeoutError};
+pub use executor::Executor;
 pub use imap::Imap;
 pub use pool::Pool;
+pub use state::{Stateful, WorkerState, with_state};
+pub use stats::{PoolStats, WorkerStats};
+pub use thread_pool::{ThreadBuilder, ThreadFunction, ThreadPool};

@@ -1,39 +1,33 @@
 //! The pool.
 
-use std::{
-    fmt,
-    num::NonZero,
-    process,
-    sync::{Arc, Mutex, PoisonError},
-    thread::JoinHandle,
-};
+use std::fmt;
 
 use multiproc_image::Function;
-use multiproc_wire::Message;
+use multiproc_process::Context;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    Builder, Imap, PoolError, TaskError,
-    order::{Program, encode, results},
-    scheduler::{Scheduler, Task},
-    supervisor::Shared,
-    worker::{ProcessWorker, ProcessWorkers},
+    AsyncResult, Builder, Chunked, Executor, Imap, PoolError, PoolStats, StillOpen, TaskError,
+    calls::Calls,
+    core::Core,
+    scheduler::Settings,
+    worker::{Outfit, ProcessWorkers},
 };
 
-/// A fixed number of worker processes that run functions of this program.
+/// Worker processes that run functions of this program.
 ///
 /// Dropping it ends the workers at once, as [`terminate`](Self::terminate) does.
 ///
 /// # If a process dies
 ///
-/// A worker that dies is replaced. The task that it had in hand fails with [`TaskError::WorkerLost`], or is given to
-/// another worker as often as [`Builder::retries`] says; no other task notices. When this process dies, by SIGKILL too,
-/// its workers die with it.
+/// A worker that dies is replaced. The call that it was at fails with [`TaskError::WorkerLost`], or is given to another
+/// worker as often as [`Builder::retries`] says; so do calls of the same chunk that were done, but whose results it had
+/// not sent. No other call notices. When this process dies, by SIGKILL too, its workers die with it.
 ///
 /// # Python
 ///
-/// `multiprocessing.Pool`, which hangs when a worker dies. What is not here yet (`map_async`, `starmap`, initializers,
-/// time and memory limits, statistics) comes with part 5.
+/// `multiprocessing.Pool`, which hangs when a worker dies. A pool is no value that can be sent: that does not compile. In
+/// a forked child of its maker it is only a memory, where all calls fail with [`TaskError::NotRunning`].
 ///
 /// # Examples
 ///
@@ -45,16 +39,12 @@ use crate::{
 /// let pool = Pool::new(2)?;
 /// assert_eq!(pool.map(|x: u32| x * x, [1, 2, 3])?, [1, 4, 9]);
 /// pool.close();
-/// pool.join();
+/// pool.join()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use = "dropping a pool ends its workers"]
 pub struct Pool {
-    shared: Arc<Shared<ProcessWorkers>>,
-    supervisor: Mutex<Option<JoinHandle<()>>>,
-    processes: usize,
-    /// The process that made it; in a forked child of that, it is only a memory.
-    maker: u32,
+    pub(crate) core: Core,
 }
 
 impl Pool {
@@ -72,23 +62,13 @@ impl Pool {
         Builder::default()
     }
 
-    pub(crate) fn make(processes: NonZero<usize>, builder: Builder) -> Result<Self, PoolError> {
-        let workers = ProcessWorkers::new(builder.context);
-        let (shared, supervisor) = Shared::start(workers, processes.get(), builder.retries)?;
-        let supervisor = Mutex::new(Some(supervisor));
-        Ok(Self { shared, supervisor, processes: processes.get(), maker: process::id() })
-    }
-
-    /// The number of workers.
-    #[must_use]
-    pub fn processes(&self) -> usize {
-        self.processes
-    }
-
-    /// How many workers have died so far without having been asked to.
-    #[must_use]
-    pub fn workers_lost(&self) -> u64 {
-        if self.maker == process::id() { self.shared.lock().lost() } else { 0 }
+    pub(crate) fn make(
+        context: Context,
+        outfit: Outfit,
+        settings: Settings,
+    ) -> Result<Self, PoolError> {
+        let workers = ProcessWorkers::new(context, outfit);
+        Ok(Self { core: Core::start(workers, settings)? })
     }
 
     /// Calls `function` with `args` in a worker and returns what it returns.
@@ -116,18 +96,40 @@ impl Pool {
         F::Output: Serialize + DeserializeOwned,
         Args: Serialize + DeserializeOwned + 'static,
     {
-        let job = self.open_job(Program::new::<F, Args>(function)?)?;
-        job.submit(0, 1, encode([args].as_slice())?)?;
-        let mut results = job.wait::<F::Output>().1;
-        results
-            .pop()
-            .unwrap_or_else(|| Err(TaskError::Decode("the worker answered nothing".into())))
+        self.core.apply(Calls::wire(function)?, args)
+    }
+
+    /// Has `function` called with `args` in a worker, and returns at once.
+    ///
+    /// Whatever goes wrong is in the result.
+    ///
+    /// # Python
+    ///
+    /// `Pool.apply_async`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// multiproc_image::entry::init();
+    ///
+    /// let pool = multiproc_pool::Pool::new(2)?;
+    /// let (one, two) = (pool.apply_async(u64::pow, (2, 10)), pool.apply_async(u64::pow, (3, 3)));
+    /// assert_eq!(one.get()? + two.get()?, 1051);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn apply_async<F, Args>(&self, function: F, args: Args) -> AsyncResult<F::Output>
+    where
+        F: Function<Args>,
+        F::Output: Serialize + DeserializeOwned + Send + 'static,
+        Args: Serialize + DeserializeOwned + 'static,
+    {
+        self.core.apply_async(Calls::wire(function), args)
     }
 
     /// Calls `function` with each item in the workers and returns the results in the items' order.
     ///
-    /// All items are taken first. They are sent in chunks, four a worker; [`imap`](Self::imap) takes them as they are
-    /// wanted, and says which of them failed.
+    /// All items are taken first. They are sent in chunks, four a worker, unless [`chunksize`](Self::chunksize) says
+    /// otherwise; [`imap`](Self::imap) takes them as they are wanted, and says which of them failed.
     ///
     /// # Errors
     ///
@@ -157,26 +159,95 @@ impl Pool {
         F::Output: Serialize + DeserializeOwned,
         T: Serialize + DeserializeOwned + 'static,
     {
-        let job = self.open_job(Program::new::<F, (T,)>(function)?)?;
-        let calls: Vec<(T,)> = items.into_iter().map(|item| (item,)).collect();
-        let (total, mut left) = (calls.len(), 0);
-        let chunksize = total.div_ceil(4 * self.processes).max(1);
-        for (index, chunk) in calls.chunks(chunksize).enumerate() {
-            job.submit(index * chunksize, chunk.len(), encode(chunk)?)?;
-            left += chunk.len();
-        }
-        drop(calls);
+        self.core.map(Calls::wire(function)?, items.into_iter().map(|item| (item,)), None)
+    }
 
-        let mut results: Vec<Option<Result<F::Output, TaskError>>> =
-            (0..total).map(|_| None).collect();
-        while left > 0 {
-            let (start, done) = job.wait();
-            left -= done.len();
-            for (place, result) in results[start..].iter_mut().zip(done) {
-                *place = Some(result);
-            }
-        }
-        results.into_iter().flatten().collect()
+    /// Has `function` called with each item in the workers, and returns when the items are taken.
+    ///
+    /// # Python
+    ///
+    /// `Pool.map_async`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// multiproc_image::entry::init();
+    ///
+    /// let pool = multiproc_pool::Pool::new(2)?;
+    /// assert_eq!(pool.map_async(|x: u64| x * x, 0..4).get()?, [0, 1, 4, 9]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn map_async<F, T>(
+        &self,
+        function: F,
+        items: impl IntoIterator<Item = T>,
+    ) -> AsyncResult<Vec<F::Output>>
+    where
+        F: Function<(T,)>,
+        F::Output: Serialize + DeserializeOwned + Send + 'static,
+        T: Serialize + DeserializeOwned + 'static,
+    {
+        self.core.map_async(Calls::wire(function), items.into_iter().map(|item| (item,)), None)
+    }
+
+    /// Calls `function` with each tuple of arguments; else as [`map`](Self::map).
+    ///
+    /// # Errors
+    ///
+    /// As [`map`](Self::map).
+    ///
+    /// # Python
+    ///
+    /// `Pool.starmap`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// multiproc_image::entry::init();
+    ///
+    /// let pool = multiproc_pool::Pool::new(2)?;
+    /// assert_eq!(pool.starmap(u64::pow, [(2, 10), (3, 3)])?, [1024, 27]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn starmap<F, Args>(
+        &self,
+        function: F,
+        items: impl IntoIterator<Item = Args>,
+    ) -> Result<Vec<F::Output>, TaskError>
+    where
+        F: Function<Args>,
+        F::Output: Serialize + DeserializeOwned,
+        Args: Serialize + DeserializeOwned + 'static,
+    {
+        self.core.map(Calls::wire(function)?, items.into_iter(), None)
+    }
+
+    /// Has `function` called with each tuple of arguments; else as [`map_async`](Self::map_async).
+    ///
+    /// # Python
+    ///
+    /// `Pool.starmap_async`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// multiproc_image::entry::init();
+    ///
+    /// let pool = multiproc_pool::Pool::new(2)?;
+    /// assert_eq!(pool.starmap_async(u64::pow, [(2, 10), (3, 3)]).get()?, [1024, 27]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn starmap_async<F, Args>(
+        &self,
+        function: F,
+        items: impl IntoIterator<Item = Args>,
+    ) -> AsyncResult<Vec<F::Output>>
+    where
+        F: Function<Args>,
+        F::Output: Serialize + DeserializeOwned + Send + 'static,
+        Args: Serialize + DeserializeOwned + 'static,
+    {
+        self.core.map_async(Calls::wire(function), items.into_iter(), None)
     }
 
     /// Calls `function` with each item in the workers and gives the results in the items' order, as an iterator.
@@ -202,7 +273,7 @@ impl Pool {
         I: IntoIterator,
         I::Item: Serialize + DeserializeOwned + 'static,
     {
-        Imap::new(self, Program::new::<F, (I::Item,)>(function), items.into_iter(), true)
+        self.core.imap(Calls::wire(function), items.into_iter(), true)
     }
 
     /// Calls `function` with each item in the workers and gives the results as they come, as an iterator.
@@ -229,111 +300,110 @@ impl Pool {
         I: IntoIterator,
         I::Item: Serialize + DeserializeOwned + 'static,
     {
-        Imap::new(self, Program::new::<F, (I::Item,)>(function), items.into_iter(), false)
+        self.core.imap(Calls::wire(function), items.into_iter(), false)
+    }
+
+    /// The same pool, with chunks of this size in `map`, `starmap` and their kin.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it is 0. Python raises `ValueError` or gives nonsense.
+    ///
+    /// # Python
+    ///
+    /// `chunksize` of `Pool.map`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// multiproc_image::entry::init();
+    ///
+    /// let pool = multiproc_pool::Pool::new(2)?;
+    /// assert_eq!(pool.chunksize(20).map(|x: u64| x * x, 0..100)?[99], 9801);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn chunksize(&self, chunksize: usize) -> Chunked<'_, Self> {
+        Chunked::new(self, chunksize)
+    }
+
+    /// The same pool, as `concurrent.futures` would have it.
+    pub fn executor(&self) -> Executor<'_, Self> {
+        Executor::new(self)
+    }
+
+    /// The number of workers that there should be.
+    #[must_use]
+    pub fn processes(&self) -> usize {
+        self.core.hub.size()
+    }
+
+    /// How many workers have died so far without having been asked to.
+    #[must_use]
+    pub fn workers_lost(&self) -> u64 {
+        self.core.hub.lost()
+    }
+
+    /// What the pool and each worker are at.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// multiproc_image::entry::init();
+    ///
+    /// let pool = multiproc_pool::Pool::new(2)?;
+    /// pool.map(|x: u64| x * x, 0..100)?;
+    /// let stats = pool.stats();
+    /// assert_eq!((stats.done, stats.queued, stats.lost), (100, 0, 0));
+    /// assert!(stats.workers.iter().all(|worker| worker.memory.is_some()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn stats(&self) -> PoolStats {
+        self.core.hub.stats()
+    }
+
+    /// Has another number of workers from now on. Those that are too many end when they have done what they are at.
+    ///
+    /// # Errors
+    ///
+    /// [`PoolError::NoProcesses`] for 0, [`PoolError::NotRunning`] where there is no pool to be resized.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// multiproc_image::entry::init();
+    ///
+    /// let pool = multiproc_pool::Pool::new(1)?;
+    /// pool.resize(3)?;
+    /// assert_eq!(pool.processes(), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn resize(&self, processes: usize) -> Result<(), PoolError> {
+        self.core.resize(processes)
     }
 
     /// Takes no more tasks; the workers exit when those there are are done.
     pub fn close(&self) {
-        self.change(Scheduler::close);
+        self.core.hub.close();
     }
 
-    /// Ends the workers at once; what is not done fails with [`TaskError::NotRunning`].
+    /// Ends the workers at once, and waits for none of them; what is not done fails with [`TaskError::NotRunning`].
     pub fn terminate(&self) {
-        self.change(Scheduler::terminate);
+        self.core.hub.terminate(&TaskError::NotRunning);
     }
 
-    /// Waits until the workers of a closed or terminated pool have exited; one that is still open is closed first.
+    /// Waits until the workers of a closed or terminated pool have exited, and all callbacks were called.
     ///
-    /// # Python
+    /// # Errors
     ///
-    /// `Pool.join`, which raises `ValueError` for a pool that is still open.
-    pub fn join(&self) {
-        if self.maker != process::id() {
-            return;
-        }
-        self.close();
-        self.shared.wait_over();
-        let mut supervisor = self.supervisor.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(supervisor) = supervisor.take() {
-            // It does not panic but by a fault of ours, which has then been printed.
-            let _ = supervisor.join();
-        }
-    }
-
-    /// In a forked child of its maker a pool is only a memory, whose lock may be held for ever.
-    fn change(&self, change: fn(&mut Scheduler<ProcessWorker>)) {
-        if self.maker == process::id() {
-            change(&mut self.shared.lock());
-            self.shared.wake();
-        }
-    }
-
-    pub(crate) fn open_job(&self, program: Program) -> Result<JobHandle<'_>, TaskError> {
-        if self.maker != process::id() {
-            return Err(TaskError::NotRunning);
-        }
-        let id = self.shared.lock().open_job(program)?;
-        Ok(JobHandle { pool: self, id })
-    }
-}
-
-impl Drop for Pool {
-    fn drop(&mut self) {
-        if self.maker == process::id() {
-            self.terminate();
-            self.join();
-        }
+    /// [`StillOpen`] for a pool that is neither closed nor terminated.
+    pub fn join(&self) -> Result<(), StillOpen> {
+        self.core.join()
     }
 }
 
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut debug = f.debug_struct("Pool");
-        if self.maker == process::id() {
-            debug.field("state", self.shared.lock().phase());
-        }
-        debug.field("pool_size", &self.processes).finish()
-    }
-}
-
-/// A job that somebody waits for; dropped, it is forgotten.
-pub(crate) struct JobHandle<'a> {
-    pool: &'a Pool,
-    id: u64,
-}
-
-impl JobHandle<'_> {
-    /// Queues a chunk of `count` calls whose first has the place `start`.
-    pub(crate) fn submit(
-        &self,
-        start: usize,
-        count: usize,
-        input: Message,
-    ) -> Result<(), TaskError> {
-        let task = Task { job: self.id, start, count, input, deaths: 0 };
-        let mut scheduler = self.pool.shared.lock();
-        scheduler.submit(task)?;
-        // Here, so that an idle worker need not wait for the supervisor to wake up.
-        scheduler.assign();
-        drop(scheduler);
-        self.pool.shared.wake();
-        Ok(())
-    }
-
-    /// Waits for a chunk, and returns the place of its first call and the results.
-    pub(crate) fn wait<R: DeserializeOwned>(&self) -> (usize, Vec<Result<R, TaskError>>) {
-        let done = self.pool.shared.wait_done(self.id);
-        let results = match done.outcome {
-            Ok(reply) => results(reply, done.count),
-            Err(err) => (0..done.count).map(|_| Err(err.clone())).collect(),
-        };
-        (done.start, results)
-    }
-}
-
-impl Drop for JobHandle<'_> {
-    fn drop(&mut self) {
-        self.pool.shared.lock().forget_job(self.id);
-        self.pool.shared.wake();
+        self.core.show("Pool", f)
     }
 }

@@ -88,7 +88,8 @@ impl Serialize for Failure {
 ///
 /// A child's function may return anything that can be sent, and an `Err` among it makes the child print it and exit with
 /// 1. No bound can tell a `Result` from the rest; how it writes itself can.
-pub(crate) fn error_text<T: Serialize>(value: &T) -> Option<String> {
+#[must_use]
+pub fn error_text<T: Serialize>(value: &T) -> Option<String> {
     value.serialize(Probe).err().and_then(|Found(text)| text)
 }
 

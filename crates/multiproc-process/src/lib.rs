@@ -52,7 +52,8 @@ mod current;
 mod parent;
 pub mod thread;
 mod cpu;
-mod failure;
+#[doc(hidden)]
+pub mod failure;
 #[doc(hidden)]
 pub mod panics;
 mod report;

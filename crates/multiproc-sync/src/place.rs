@@ -6,8 +6,8 @@ use std::{alloc::Layout, ptr::NonNull};
 
 use multiproc_shm::{Block, Table, TableError};
 use multiproc_sys::primitive::{AtomicU32, AtomicU64};
-use multiproc_wire::Handle;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use multiproc_wire::CommonHandle;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 use crate::SyncError;
 
@@ -136,21 +136,21 @@ impl Place {
 #[derive(Serialize, Deserialize)]
 struct Sent<B> {
     block: B,
-    table: Handle,
+    table: CommonHandle,
     kind: Kind,
 }
 
 impl Serialize for Place {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Sent { block: &self.block, table: self.table.handle(), kind: self.kind }
-            .serialize(serializer)
+        let table = self.table.common_handle().map_err(ser::Error::custom)?;
+        Sent { block: &self.block, table, kind: self.kind }.serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Place {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Sent::<Block> { block, table, kind } = Sent::deserialize(deserializer)?;
-        let table = Table::attach(table).map_err(de::Error::custom)?;
+        let table = Table::attach(table.into_handle()).map_err(de::Error::custom)?;
         // While this is the main thread, if it is; where there is no entry, the first use says why.
         let _ = table.me();
         Ok(Self::of(block, table, kind))

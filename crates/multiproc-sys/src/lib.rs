@@ -10,11 +10,14 @@
 //! | [`memfd`] | bytes in a sealed file without a name |
 //! | [`payload`] | such a file, filled again once nobody else has it open |
 //! | [`ofd`] | locks on byte ranges that the kernel drops with their last descriptor |
+//! | [`board`] | a page of numbers that two processes read and write at once |
+//! | [`last_breath`] | noting that a process aborts for want of memory |
 //! | [`pidfd`] | watching, signalling and reaping one exact process |
 //! | [`exec`] | starting a program from a descriptor or a path, with nothing inherited that was not named |
 //! | [`fork`] | fork, and fork as a sibling |
 //! | [`lifeline`] | being killed by the kernel when another process ends |
 //! | [`signals`] | ignoring SIGINT, and hearing of dead children |
+//! | [`interrupt`] | hearing of Ctrl-C once, instead of being ended by it |
 //! | [`threads`] | which threads this process has |
 //! | [`descriptors`] | descriptor numbers: marking and moving them |
 //! | [`attributes`] | what a process inherits from the one that starts it: umask, limits, nice, affinity |
@@ -33,11 +36,14 @@ pub mod poll;
 pub mod memfd;
 pub mod payload;
 pub mod ofd;
+pub mod board;
+pub mod last_breath;
 pub mod packet;
 pub mod pidfd;
 pub mod descriptors;
 pub mod attributes;
 pub mod signals;
+pub mod interrupt;
 pub mod threads;
 pub mod fork;
 pub mod exec;

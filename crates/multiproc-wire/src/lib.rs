@@ -16,6 +16,7 @@
 //! |---|---|
 //! | write a value, reusing buffers or not | [`encode_into`], [`encode`] |
 //! | read a value | [`decode`], [`decode_with`] |
+//! | read values that were appended one by one, each by itself | [`decode_items`], [`decode_plain`] |
 //! | keep an encoded value to be read later, also inside another message | [`Message`] |
 //! | own a descriptor in a type of yours that can be sent | [`Handle`] |
 //! | send many values that need one descriptor | [`CommonHandle`] |
@@ -49,6 +50,7 @@
 #![forbid(unsafe_code)]
 
 mod message;
+mod items;
 mod handle;
 mod common_handle;
 pub mod fd;
@@ -65,5 +67,6 @@ pub use common_handle::CommonHandle;
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
 pub use fd::Fd;
 pub use handle::{Handle, is_reading, is_writing};
+pub use items::{decode_items, decode_plain};
 pub use limits::Limits;
 pub use message::{Message, decode, decode_with, encode, encode_into, encode_into_with};

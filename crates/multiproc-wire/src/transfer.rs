@@ -188,6 +188,7 @@ impl<'a> Writing<'a> {
     }
 
     /// Keeps what was gathered. A guard that is only dropped forgets it.
+    #[inline]
     pub(crate) fn commit(mut self) {
         self.keep = true;
     }

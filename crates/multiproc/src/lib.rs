@@ -20,6 +20,8 @@
 //!
 //! # Crate features
 //!
+//! - **futures** (off by default): [`Imap`] is a `Stream`.
+//! - **progress** (off by default): `Imap::progress` shows on stderr how far it has come.
 //! - **python** (off by default): Python objects as values and over connections: the module `pickle`, and `send_object`,
 //!   `recv_object` and their kin on the ends of connections.
 //! - **managers** (off by default): objects in a server process and their proxies: the module `managers`,
@@ -64,8 +66,14 @@ pub mod sharedctypes {
     pub use multiproc_ctypes::*;
 }
 pub use multiproc_ctypes::{Array, RawArray, RawValue, Shareable, Value, typecode};
+pub use multiproc_queue::{JoinableQueue, Plain, Queue, SimpleQueue};
 
-pub use multiproc_pool::{Imap, Pool, PoolError, TaskError};
+/// Queues between processes.
+pub mod queue {
+    pub use multiproc_queue::*;
+}
+
+pub use multiproc_pool::{AsyncResult, Imap, Pool, PoolError, TaskError, ThreadPool};
 
 /// Pools of worker processes.
 pub mod pool {

@@ -9,6 +9,7 @@ mod tree;
 mod hello;
 mod shared_memory;
 mod shared_values;
+mod pools;
 mod output;
 mod arguments;
 mod errors;

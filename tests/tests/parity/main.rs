@@ -9,3 +9,10 @@ mod misc;
 mod sync;
 #[cfg(feature = "managers")]
 mod manager;
+mod pool;
+mod imap;
+mod async_result;
+mod thread_pool;
+mod queue;
+mod simple_queue;
+mod joinable_queue;

@@ -54,14 +54,18 @@ fn argument_that_cannot_be_written_fails_alone(ctx: &Context) -> TestResult {
     Ok(())
 }
 
+// complaint: 11
 fn argument_that_cannot_be_read_is_an_error(ctx: &Context) -> TestResult {
     let pool = pool(ctx, 2)?;
-    let results: Vec<_> = pool.imap(|shy: Shy| shy.0, (30..33).map(Shy)).collect();
-    assert_eq!((&results[0], &results[2]), (&Ok(30), &Ok(32)));
-    assert!(
-        matches!(&results[1], Err(TaskError::Decode(why)) if why.contains("thirty-one is shy")),
-        "{results:?}"
-    );
+    for chunksize in [1, 2, 3] {
+        let results: Vec<_> =
+            pool.imap(|shy: Shy| shy.0, (30..33).map(Shy)).chunksize(chunksize).collect();
+        assert_eq!((&results[0], &results[2]), (&Ok(30), &Ok(32)), "it costs only itself");
+        assert!(
+            matches!(&results[1], Err(TaskError::Decode(why)) if why.contains("thirty-one is shy")),
+            "{results:?}"
+        );
+    }
     assert_eq!(pool.map(square, [2])?, [4]);
     assert_eq!(pool.workers_lost(), 0);
     Ok(())
@@ -84,14 +88,17 @@ fn result_that_cannot_be_written_fails_alone(ctx: &Context) -> TestResult {
     Ok(())
 }
 
+// complaint: 11
 fn result_that_cannot_be_read_is_an_error(ctx: &Context) -> TestResult {
     let pool = pool(ctx, 2)?;
-    let results: Vec<_> = pool.imap(Shy, 30..33).collect();
-    assert_eq!((&results[0], &results[2]), (&Ok(Shy(30)), &Ok(Shy(32))));
-    assert!(
-        matches!(&results[1], Err(TaskError::Decode(why)) if why.contains("thirty-one is shy")),
-        "{results:?}"
-    );
+    for chunksize in [1, 2, 3] {
+        let results: Vec<_> = pool.imap(Shy, 30..33).chunksize(chunksize).collect();
+        assert_eq!((&results[0], &results[2]), (&Ok(Shy(30)), &Ok(Shy(32))));
+        assert!(
+            matches!(&results[1], Err(TaskError::Decode(why)) if why.contains("thirty-one is shy")),
+            "{results:?}"
+        );
+    }
     assert!(matches!(pool.apply(Shy, (31,)), Err(TaskError::Decode(_))));
     assert_eq!(pool.map(square, [2])?, [4]);
     assert_eq!(pool.workers_lost(), 0);

@@ -31,20 +31,25 @@ fn end_in_every_way(method: String) -> Result<(), Failure> {
         ("drop", drop),
         ("close, join", |pool| {
             pool.close();
-            pool.join();
+            pool.join().unwrap();
             assert_eq!(pool.apply(square, (2,)), Err(TaskError::NotRunning));
         }),
         ("terminate, join", |pool| {
             pool.terminate();
-            pool.join();
+            pool.join().unwrap();
             assert_eq!(pool.map(square, [2]), Err(TaskError::NotRunning));
         }),
-        ("join", |pool| pool.join()),
+        ("close twice, join", |pool| {
+            pool.close();
+            pool.close();
+            assert_eq!(pool.join(), Ok(()));
+        }),
         ("close, drop", |pool| pool.close()),
         ("terminate, drop", |pool| pool.terminate()),
         ("join twice", |pool| {
-            pool.join();
-            pool.join();
+            pool.close();
+            pool.join().unwrap();
+            pool.join().unwrap();
             pool.terminate();
         }),
         ("drop with work in hand", |pool| {
@@ -78,7 +83,7 @@ fn busy_pool_is_terminated(ctx: &Context) -> TestResult {
         let waiting = scope.spawn(move || pool.apply(say_pid_and_wait, (theirs,)));
         let pid = ours.recv().map_err(|err| err.to_string())?;
         pool.terminate();
-        pool.join();
+        pool.join().unwrap();
         match waiting.join() {
             Ok(Err(TaskError::NotRunning)) => Ok(pid),
             other => Err(format!("{other:?}")),
@@ -110,7 +115,7 @@ fn closed_pool_finishes_its_work(ctx: &Context) -> TestResult {
     // Eight were taken; that there are no more cannot be known without asking.
     let rest: Vec<_> = results.by_ref().take_while(Result::is_ok).flatten().collect();
     assert_eq!(rest, [1, 4, 9, 16, 25, 36, 49]);
-    pool.join();
+    pool.join().unwrap();
     Ok(())
 }
 
@@ -133,7 +138,7 @@ fn stubborn_worker_is_killed(ctx: &Context) -> TestResult {
         pool.terminate();
         pid
     })?;
-    pool.join();
+    pool.join().unwrap();
     assert_eq!(procfs::state(pid), None);
     Ok(())
 }
@@ -143,7 +148,7 @@ fn pool_that_never_worked_ends(ctx: &Context) -> TestResult {
         drop(pool(ctx, processes)?);
         let idle = pool(ctx, processes)?;
         idle.close();
-        idle.join();
+        idle.join().unwrap();
         assert_eq!(idle.workers_lost(), 0);
     }
     Ok(())

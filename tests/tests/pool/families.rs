@@ -9,6 +9,7 @@ each_start_method! {
     workers_may_have_pools, workers_die_with_their_owner, pool_is_only_a_memory_in_a_copy, owner_may_leave_without_a_word,
 }
 
+// complaint: 18
 fn workers_may_have_pools(ctx: &Context) -> TestResult {
     let outer = pool(ctx, 2)?;
     let items: Vec<_> = (0..4).map(|n| (name_of(ctx), n)).collect();
@@ -23,6 +24,7 @@ fn sum_in_a_pool((method, n): (String, u64)) -> Result<u64, TaskError> {
     Ok(inner.map(square, 0..=n * 10)?.into_iter().sum())
 }
 
+// complaint: 19
 fn workers_die_with_their_owner(ctx: &Context) -> TestResult {
     for is_busy in [false, true] {
         let (ours, theirs) = pipe::<(), u32>()?;
@@ -78,7 +80,7 @@ fn copy_an_owner(method: String) -> Result<(), Failure> {
     assert_eq!(copy.result()?, Some(Err(TaskError::NotRunning)));
     assert_eq!(pool.apply(square, (5,))?, 25);
     pool.terminate();
-    pool.join();
+    pool.join().unwrap();
     Ok(())
 }
 

@@ -10,6 +10,9 @@ mod endings;
 mod storms;
 mod shortages;
 mod families;
+mod limits;
+mod equipment;
+mod interrupts;
 
 use multiproc::{Context, Pool, PoolError};
 

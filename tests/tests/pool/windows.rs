@@ -32,7 +32,7 @@ fn input_is_taken_no_further_than_the_window(ctx: &Context) -> TestResult {
     let items = (0u64..).inspect(|_| taken.set(taken.get() + 1));
     for (at, result) in pool.imap_unordered(square, items).chunksize(2).take(100).enumerate() {
         result?;
-        assert!(taken.get() <= at + 4 * 2 * 2, "four chunks a worker");
+        assert!(taken.get() <= at + 16 * 2 * 2, "sixteen chunks a worker");
     }
     Ok(())
 }

@@ -58,7 +58,7 @@ pub(super) const HOUSE: [Floor; 15] = [
         name: "multiproc-pool",
         layer: 5,
         may_be_unsafe: false,
-        uses: &["indicatif", "postcard", "rustix", "serde", "thiserror", "tokio", "tracing"],
+        uses: &["futures-core", "indicatif", "rustix", "serde", "thiserror", "tracing"],
     },
     Floor {
         name: "multiproc-ctypes",

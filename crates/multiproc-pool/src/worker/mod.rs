@@ -1,24 +1,47 @@
 //! What the scheduler knows of a worker.
 //!
-//! A worker may be a process, a thread, or a host: it takes one order at a time, answers each, and may die at any moment.
+//! A worker may be a process, a thread, or a host: it takes orders, answers each call of each order, in their order, and
+//! may die at any moment. Which call it was at is on its [`Board`], so a death costs exactly the calls that it had begun
+//! and not answered. README.md beside this file tells how.
 
+mod claims;
+mod frame;
+mod desk;
 mod process;
+mod child;
+mod thread;
 
 use std::os::fd::BorrowedFd;
 
 use multiproc_image::StartError;
+use multiproc_sys::board::Board;
 
-use crate::order::{Order, Reply};
+use crate::{
+    TaskError,
+    job::{Outcome, Task},
+};
 
-pub(crate) use process::{ProcessWorker, ProcessWorkers};
+pub(crate) use child::{Loaded, Outfit, last_words};
+pub(crate) use claims::{
+    Claims, ask_to_stop, begun, busy, is_asked_to_stop, next, now, progress, revoke,
+};
+pub(crate) use desk::Desk;
+pub(crate) use process::ProcessWorkers;
+pub(crate) use thread::{ThreadOutfit, ThreadWorkers};
 
 /// One worker.
 pub(crate) trait Worker: Send + Sync {
-    /// Gives it an order, without waiting.
-    fn give(&self, order: &Order) -> Given;
+    /// Gives it orders, without waiting. It carries them out after those that it has.
+    fn give(&self, orders: &[Order<'_>]) -> Given;
+
+    /// Asks it to end when all orders are carried out.
+    fn stop(&self) -> Given;
 
     /// Takes an answer, without waiting.
     fn take(&self) -> Answer;
+
+    /// Where it says which call it is at.
+    fn board(&self) -> &Board;
 
     /// Becomes readable when there is an answer to take.
     fn answers(&self) -> BorrowedFd<'_>;
@@ -29,19 +52,34 @@ pub(crate) trait Worker: Send + Sync {
     /// How it ended; none if it has not.
     fn death(&self) -> Option<Death>;
 
-    /// Asks it to end at once.
+    /// Asks it to end at once, whatever it does.
     fn terminate(&self);
 
-    /// Ends it whatever it does.
+    /// Ends it, where that can be done.
     fn kill(&self);
+
+    /// Its name and process id; 0 if it is none.
+    fn identity(&self) -> (&str, u32);
 }
 
-/// What became of an order.
+/// Calls for a worker.
+pub(crate) struct Order<'a> {
+    pub(crate) task: &'a Task,
+    /// The number of its first call among all that this worker was ever given.
+    pub(crate) seq: u64,
+    /// True if the worker has the program.
+    pub(crate) is_loaded: bool,
+}
+
+/// What became of orders.
+#[derive(Debug)]
 pub(crate) enum Given {
     Taken,
+    /// There is no room now; it will answer something before long.
+    Full,
     /// The worker is gone, which its sentinel will show.
     Gone,
-    /// The order cannot be sent, for this reason.
+    /// They cannot be sent, for this reason.
     Refused(String),
 }
 
@@ -49,8 +87,15 @@ pub(crate) enum Given {
 pub(crate) enum Answer {
     /// It has come to life.
     Ready,
-    Reply(Reply),
-    /// There was a reply, but it could not be received, for this reason.
+    /// It cannot come to life, and no other will.
+    Unfit(TaskError),
+    /// What came of so many calls, beginning with number `seq`.
+    Results { seq: u64, count: usize, outcome: Outcome },
+    /// It has grown too large, and is to be replaced.
+    Replace,
+    /// What the call says that ends it.
+    LastWords(TaskError),
+    /// There was an answer, but it could not be received, for this reason.
     Lost(String),
     /// Nothing yet.
     None,
@@ -63,11 +108,23 @@ pub(crate) enum Answer {
 pub(crate) struct Death {
     pub(crate) signal: Option<i32>,
     pub(crate) exitcode: Option<i32>,
+    /// True if it is known to have ended for want of memory.
+    pub(crate) oom: bool,
+}
+
+impl From<Death> for TaskError {
+    fn from(Death { signal, exitcode, oom }: Death) -> Self {
+        Self::WorkerLost { signal, exitcode, oom }
+    }
 }
 
 /// Makes workers of one kind.
 pub(crate) trait Workers: Send + Sync + 'static {
-    type Worker: Worker;
+    type Worker: Worker + 'static;
+
+    /// True if a worker can be killed, and be given more than it works at, because what it has not begun can be taken
+    /// back.
+    const ARE_PROCESSES: bool;
 
     /// Starts a worker.
     fn start(&self) -> Result<Self::Worker, StartError>;

@@ -1,53 +1,63 @@
-//! Workers that are processes, each with a connection of its own.
+//! Workers that are processes, each with a link and a board of its own.
 
 use std::{
     io,
-    os::fd::{AsFd, BorrowedFd},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::Mutex,
 };
 
-use multiproc_connection::{Connection, RecvError, TryRecvError, pipe};
 use multiproc_image::{StartError, logging};
 use multiproc_process::{Context, Process, StartMethod};
-use multiproc_sys::signals::{Disposition, Signal};
+use multiproc_sys::{board::Board, packet, primitive::Ordering};
+use multiproc_wire::Handle;
 
-use super::{Answer, Death, Given, Worker, Workers};
-use crate::{
-    TaskError,
-    error::describe,
-    order::{Machine, Order, Reply},
+use super::{
+    Answer, Death, Given, Order, Outfit, Worker, Workers, child,
+    claims::OUT_OF_MEMORY,
+    desk::is_closed,
+    frame::{self, Packet, Said, Told},
 };
+use crate::{job::Outcome, oom::OutOfMemory, program::Program};
 
 /// Starts worker processes.
 pub(crate) struct ProcessWorkers {
     context: Context,
     method: StartMethod,
+    outfit: Outfit,
 }
 
 impl ProcessWorkers {
     /// Those of a context as it is now: a pool keeps its start method, whatever is chosen later.
-    pub(crate) fn new(context: Context) -> Self {
+    pub(crate) fn new(context: Context, outfit: Outfit) -> Self {
         let method = context.get_start_method();
-        Self { context: context.fixed(), method }
+        Self { context: context.fixed(), method, outfit }
     }
 }
 
 /// A worker process.
 pub(crate) struct ProcessWorker {
     process: Process<()>,
-    connection: Connection<Order, Reply>,
+    link: OwnedFd,
+    board: Board,
+    /// What is received into, from one answer to the next.
+    buffers: Mutex<(Vec<u8>, Vec<OwnedFd>)>,
+    oom: OutOfMemory,
 }
 
 impl Workers for ProcessWorkers {
     type Worker = ProcessWorker;
+    const ARE_PROCESSES: bool = true;
 
     fn start(&self) -> Result<ProcessWorker, StartError> {
-        let (ours, theirs) =
-            pipe::<Order, Reply>().map_err(StartError::os("make the connection of a worker"))?;
-        let mut process = self.context.process().daemon(true).new(work, (theirs,));
+        let (ours, theirs) = packet::pair().map_err(StartError::os("make the link of a worker"))?;
+        let (board, file) = Board::new().map_err(StartError::os("make the board of a worker"))?;
+        let args = (Handle::from(theirs), Handle::from(file), self.outfit.clone());
+        let mut process = self.context.process().daemon(true).new(child::work, args);
         process.set_name(process.name().replacen("Process", "PoolWorker", 1));
         process.start()?;
         logging::debug(format_args!("added worker {}", process.name()));
-        Ok(ProcessWorker { process, connection: ours })
+        let oom = OutOfMemory::now();
+        Ok(ProcessWorker { process, link: ours, board, buffers: Mutex::default(), oom })
     }
 
     fn copies_the_caller(&self) -> bool {
@@ -55,41 +65,84 @@ impl Workers for ProcessWorkers {
     }
 }
 
-impl Worker for ProcessWorker {
-    fn give(&self, order: &Order) -> Given {
-        // It has no other order in hand, so there is room, and what is too large for the socket travels beside it.
-        match self.connection.try_send(order) {
+impl ProcessWorker {
+    fn send(&self, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> Given {
+        match packet::try_send(self.link.as_fd(), bytes, fds) {
             Ok(()) => Given::Taken,
-            Err(err) if err.is_closed() => Given::Gone,
-            Err(err) => Given::Refused(describe(&err)),
+            Err(err) if err.kind() == io::ErrorKind::WouldBlock => Given::Full,
+            Err(err) if is_closed(&err) => Given::Gone,
+            Err(err) => Given::Refused(err.to_string()),
         }
+    }
+
+    fn understand(&self, bytes: &[u8], fds: Vec<OwnedFd>) -> Option<Answer> {
+        let (said, rest) = frame::head::<Said>(bytes)?;
+        Some(match said {
+            Said::Ready => Answer::Ready,
+            Said::Unfit(err) => Answer::Unfit(err),
+            Said::Replace => Answer::Replace,
+            Said::LastWords(err) => Answer::LastWords(err),
+            Said::Results(head) => {
+                let (body, lens, fds) = frame::received(&head, rest, fds)?;
+                let outcome = Outcome::Wire { body, lens, fds };
+                Answer::Results { seq: head.seq, count: head.count, outcome }
+            }
+        })
+    }
+}
+
+impl Worker for ProcessWorker {
+    fn give(&self, orders: &[Order<'_>]) -> Given {
+        let mut programs = Vec::with_capacity(orders.len());
+        for order in orders {
+            match &order.task.job.program {
+                Program::Wire(program) if !order.is_loaded => match program.message() {
+                    Ok(message) => programs.push(Some(message)),
+                    Err(err) => return Given::Refused(err.to_string()),
+                },
+                _ => programs.push(None),
+            }
+        }
+        match frame::orders(orders, &programs, Packet::default()) {
+            Ok(packet) => self.send(&packet.bytes, &packet.fds),
+            Err(err) => Given::Refused(err.to_string()),
+        }
+    }
+
+    fn stop(&self) -> Given {
+        self.send(&frame::bare(&Told::Stop), &[])
     }
 
     fn take(&self) -> Answer {
-        match self.connection.try_recv() {
-            Ok(Reply::Ready) => Answer::Ready,
-            Ok(reply) => Answer::Reply(reply),
-            Err(TryRecvError::Empty) => Answer::None,
-            Err(err) if err.is_closed() => Answer::Gone,
-            // Too few descriptors left here: the worker is not to blame, and the connection stays usable.
-            Err(TryRecvError::Recv(err @ RecvError::NoRoom)) => {
-                Answer::Lost(format!("the result could not be received: {err}"))
+        let Ok(mut buffers) = self.buffers.lock() else { return Answer::Gone };
+        let (bytes, fds) = &mut *buffers;
+        let receive = |bytes: &mut _, fds: &mut _| packet::try_recv(self.link.as_fd(), bytes, fds);
+        let received = receive(bytes, fds).or_else(|err| match err.kind() {
+            // Reported once when the worker has left orders unread. What it has said itself is still to come.
+            io::ErrorKind::ConnectionReset => receive(bytes, fds),
+            _ => Err(err),
+        });
+        match received {
+            Ok(true) => {}
+            Ok(false) => return Answer::Gone,
+            Err(err) if err.kind() == io::ErrorKind::WouldBlock => return Answer::None,
+            Err(err) if is_closed(&err) => return Answer::Gone,
+            // Too few descriptors left here: the worker is not to blame, and the link stays usable.
+            Err(err) if err.kind() != io::ErrorKind::InvalidData => {
+                return Answer::Lost(format!("the result could not be received: {err}"));
             }
-            Err(TryRecvError::Recv(RecvError::Io(err)))
-                if err.kind() != io::ErrorKind::InvalidData =>
-            {
-                Answer::Lost(format!("the result could not be received: {err}"))
-            }
-            Err(err) => {
-                let name = self.process.name();
-                logging::warning(format_args!("worker {name} says what no worker says: {err}"));
-                Answer::Gone
-            }
+            Err(_) => return self.nonsense(),
         }
+        let fds = std::mem::take(fds);
+        self.understand(bytes, fds).unwrap_or_else(|| self.nonsense())
+    }
+
+    fn board(&self) -> &Board {
+        &self.board
     }
 
     fn answers(&self) -> BorrowedFd<'_> {
-        self.connection.as_fd()
+        self.link.as_fd()
     }
 
     fn sentinel(&self) -> BorrowedFd<'_> {
@@ -100,6 +153,8 @@ impl Worker for ProcessWorker {
         self.process.exitcode().map(|code| Death {
             signal: (code < 0).then_some(-code),
             exitcode: (code >= 0).then_some(code),
+            oom: self.board.word(OUT_OF_MEMORY).load(Ordering::Acquire) != 0
+                || (code == -KILL && self.oom.has_struck()),
         })
     }
 
@@ -110,34 +165,17 @@ impl Worker for ProcessWorker {
     fn kill(&self) {
         let _ = self.process.kill();
     }
-}
 
-/// What a worker process does.
-fn work(connection: Connection<Reply, Order>) {
-    // Ctrl-C goes to all processes of a terminal; it is the pool's owner that decides.
-    let _ = Disposition::ignore(Signal::Interrupt);
-    let mut machine = Machine::default();
-    if connection.send(&Reply::Ready).is_err() {
-        return;
-    }
-    loop {
-        let reply = match connection.recv() {
-            Ok(Order::Run { job, program, input }) => machine.run(job, program, input),
-            // When the pool is gone, its end is closed, if not by it then with its process, of which a worker is a
-            // daemonic child.
-            Ok(Order::Stop) => return,
-            Err(err) if err.is_closed() => return,
-            Err(err) => failed(&TaskError::Decode(err.to_string())),
-        };
-        if let Err(err) = connection.send(&reply) {
-            let failed = failed(&TaskError::Result(err.to_string()));
-            if err.is_closed() || connection.send(&failed).is_err() {
-                return;
-            }
-        }
+    fn identity(&self) -> (&str, u32) {
+        (self.process.name(), self.process.pid().unwrap_or(0))
     }
 }
 
-fn failed(err: &TaskError) -> Reply {
-    Reply::Each(vec![Err(err.clone())])
+const KILL: i32 = rustix::process::Signal::KILL.as_raw();
+
+impl ProcessWorker {
+    fn nonsense(&self) -> Answer {
+        logging::warning(format_args!("worker {} says what no worker says", self.process.name()));
+        Answer::Gone
+    }
 }

@@ -1,14 +1,14 @@
 //! The tables that this process has mapped.
 
 use std::{
-    fmt,
+    fmt, io,
     os::fd::{AsFd, OwnedFd},
     ptr,
 };
 
 use multiproc_image::{Boot, after_fork, bootstrap};
 use multiproc_sys::primitive::{AtomicPtr, AtomicU32, Ordering};
-use multiproc_wire::Handle;
+use multiproc_wire::{CommonHandle, Handle};
 
 use super::{
     Life, TableError, claim,
@@ -109,6 +109,16 @@ impl Table {
     #[must_use]
     pub fn handle(&self) -> Handle {
         self.segment.handle()
+    }
+
+    /// The same for a message, of which many values may name this table.
+    ///
+    /// # Errors
+    ///
+    /// None at present.
+    pub fn common_handle(&self) -> io::Result<CommonHandle> {
+        let (device, inode) = self.segment.identity();
+        CommonHandle::of_message(("process table", device, inode), || Ok(self.handle()))
     }
 
     /// The name of this process, which is never 0.

@@ -219,7 +219,7 @@ fn pass_and_report(barrier: Barrier, lock: Lock, say: Sender<u32>) {
     }
 }
 
-// parity: barrier.broken-stays
+// parity: barrier.broken-stays, misc.broken-barrier-kind
 fn broken_barrier_stays_so_until_reset() -> TestResult {
     let barrier = Barrier::new(2)?;
     assert!(matches!(barrier.wait_timeout(Duration::ZERO), Err(BarrierError::Broken)));

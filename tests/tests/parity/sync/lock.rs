@@ -253,6 +253,8 @@ fn lock_leaves_no_name() -> TestResult {
     let more: Vec<Lock> = (0..1000).map(|_| Lock::new()).collect::<Result<_, _>>()?;
     assert!(procfs::open_descriptors().len() <= before + 4, "a lock costs no descriptor");
     assert!(!names()?.iter().any(|name| name.to_string_lossy().contains("mp-")));
+    let sent = multiproc::wire::encode(&more)?;
+    assert!(sent.handles.len() <= 8, "{} for a thousand locks", sent.handles.len());
     drop((locks, more));
     Ok(())
 }

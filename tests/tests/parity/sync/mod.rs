@@ -6,6 +6,7 @@ mod semaphore;
 mod condition;
 mod event;
 mod barrier;
+mod globals;
 
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,211 @@
+//! Two forked workers over shared memory, and nothing around them: what a pool's work costs at least.
+#![expect(unsafe_code, reason = "shares memory with forked children by raw pointers")]
+#![expect(clippy::disallowed_types, reason = "nothing here may use what it is compared with")]
+
+use std::{
+    hint, io,
+    ops::Range,
+    os::fd::OwnedFd,
+    ptr,
+    sync::atomic::{
+        AtomicU32, AtomicU64,
+        Ordering::{AcqRel, Acquire, Relaxed, Release},
+    },
+    time::Instant,
+};
+
+use rustix::{
+    mm::{MapFlags, ProtFlags, mmap_anonymous, munmap},
+    net::{AddressFamily, SocketFlags, SocketType, socketpair, sockopt},
+    thread::futex,
+};
+
+use super::fork;
+
+/// How many workers there are.
+const WORKERS: u64 = 2;
+
+/// Atomic numbers in memory that forked children share.
+struct Shared {
+    // Invariant: points to a live shared mapping of `len` zeroed numbers, which only `drop` unmaps.
+    words: *mut AtomicU64,
+    len: usize,
+}
+
+impl Shared {
+    fn new(len: usize) -> io::Result<Self> {
+        let bytes = len * size_of::<AtomicU64>();
+        let access = ProtFlags::READ | ProtFlags::WRITE;
+        let flags = MapFlags::SHARED | MapFlags::POPULATE;
+        // SAFETY: A new mapping at an address of the kernel's choice.
+        let words = unsafe { mmap_anonymous(ptr::null_mut(), bytes, access, flags) }?;
+        Ok(Self { words: words.cast(), len })
+    }
+
+    fn words(&self) -> &[AtomicU64] {
+        // SAFETY: By the invariant; atomics may be shared with whoever else writes them.
+        unsafe { std::slice::from_raw_parts(self.words, self.len) }
+    }
+
+    /// The lower half of a number, to sleep on.
+    fn half(&self, at: usize) -> &AtomicU32 {
+        let word = ptr::from_ref(&self.words()[at]).cast::<AtomicU32>();
+        // SAFETY: Its first half, as aligned as it has to be, and an atomic too; nobody uses the whole beside it.
+        unsafe { &*word }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // SAFETY: By the invariant; nobody borrows from it any more.
+        let _ = unsafe { munmap(self.words.cast(), self.len * size_of::<AtomicU64>()) };
+    }
+}
+
+const GO: usize = 0;
+const NEXT: usize = 8;
+const DONE: usize = 16;
+const FIRST: usize = 24;
+
+/// Squares so many numbers in two workers that wait for them, `portion` at a time; returns milliseconds.
+pub(crate) fn squares(count: usize, portion: usize) -> io::Result<f64> {
+    let shared = Shared::new(FIRST + count)?;
+    for (word, number) in shared.words()[FIRST..].iter().zip(0..) {
+        word.store(number, Relaxed);
+    }
+    let work = || {
+        let words = shared.words();
+        while words[GO].load(Acquire) == 0 {
+            hint::spin_loop();
+        }
+        loop {
+            let from = words[NEXT].fetch_add(portion as u64, AcqRel) as usize;
+            if from >= count {
+                return 0;
+            }
+            let range: Range<usize> = FIRST + from..FIRST + (from + portion).min(count);
+            for word in &words[range.clone()] {
+                let number = word.load(Relaxed);
+                word.store(number.wrapping_mul(number), Relaxed);
+            }
+            words[DONE].fetch_add(range.len() as u64, AcqRel);
+        }
+    };
+    let workers = (0..WORKERS).map(|_| fork::fork(work)).collect::<io::Result<Vec<_>>>()?;
+    let started = Instant::now();
+    shared.words()[GO].store(1, Release);
+    while shared.words()[DONE].load(Acquire) < count as u64 {
+        hint::spin_loop();
+    }
+    let results: Vec<u64> = shared.words()[FIRST..].iter().map(|word| word.load(Relaxed)).collect();
+    let took = started.elapsed();
+    workers.into_iter().try_for_each(fork::wait)?;
+    assert_eq!(results[count - 1], (count as u64 - 1).pow(2));
+    Ok(took.as_secs_f64() * 1e3)
+}
+
+/// A number there and back by spinning; microseconds.
+pub(crate) fn spinning_exchange(count: u32) -> io::Result<f64> {
+    let shared = Shared::new(FIRST)?;
+    let worker = fork::fork(|| {
+        let words = shared.words();
+        for turn in 1..=u64::from(count) {
+            while words[GO].load(Acquire) != turn {
+                hint::spin_loop();
+            }
+            words[DONE].store(turn, Release);
+        }
+        0
+    })?;
+    let started = Instant::now();
+    for turn in 1..=u64::from(count) {
+        shared.words()[GO].store(turn, Release);
+        while shared.words()[DONE].load(Acquire) != turn {
+            hint::spin_loop();
+        }
+    }
+    let took = started.elapsed();
+    fork::wait(worker)?;
+    Ok(took.as_secs_f64() * 1e6 / f64::from(count))
+}
+
+/// A futex there and back, both sides parked before; microseconds, the median.
+pub(crate) fn parked_exchange(count: u32, pause: impl Fn()) -> io::Result<Vec<f64>> {
+    let shared = Shared::new(FIRST)?;
+    let worker = fork::fork(|| {
+        for turn in 1..=count {
+            wait_for(shared.half(GO), turn);
+            set(shared.half(DONE), turn);
+        }
+        0
+    })?;
+    let mut figures = Vec::new();
+    for turn in 1..=count {
+        pause();
+        let started = Instant::now();
+        set(shared.half(GO), turn);
+        wait_for(shared.half(DONE), turn);
+        figures.push(started.elapsed().as_secs_f64() * 1e6);
+    }
+    fork::wait(worker)?;
+    Ok(figures)
+}
+
+fn wait_for(word: &AtomicU32, turn: u32) {
+    loop {
+        match word.load(Acquire) {
+            now if now == turn => return,
+            now => drop(futex::wait(word, futex::Flags::empty(), now, None)),
+        }
+    }
+}
+
+fn set(word: &AtomicU32, turn: u32) {
+    word.store(turn, Release);
+    let _ = futex::wake(word, futex::Flags::empty(), 1);
+}
+
+/// Bytes to a worker and back through a socket with large buffers; milliseconds.
+pub(crate) fn bytes_there_and_back(bytes: &[u8]) -> io::Result<f64> {
+    let (ours, theirs) =
+        socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    for socket in [&ours, &theirs] {
+        sockopt::set_socket_send_buffer_size(socket, 4 << 20)?;
+    }
+    let len = bytes.len();
+    let worker = fork::fork(|| {
+        let there = read_all(&theirs, len);
+        i32::from(there.and_then(|there| write_all(&theirs, &there)).is_err())
+    })?;
+    let started = Instant::now();
+    write_all(&ours, bytes)?;
+    let back = read_all(&ours, len)?;
+    let took = started.elapsed();
+    fork::wait(worker)?;
+    assert_eq!(back.len(), len);
+    Ok(took.as_secs_f64() * 1e3)
+}
+
+fn write_all(socket: &OwnedFd, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        bytes = &bytes[rustix::io::write(socket, bytes)?..];
+    }
+    Ok(())
+}
+
+fn read_all(socket: &OwnedFd, len: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; len];
+    let mut at = 0;
+    while at < len {
+        at += rustix::io::read(socket, &mut bytes[at..])?;
+    }
+    Ok(bytes)
+}
+
+/// Forks so many children that exit at once, then waits for them; milliseconds.
+pub(crate) fn forks(count: u32) -> io::Result<f64> {
+    let started = Instant::now();
+    let children = (0..count).map(|_| fork::fork(|| 0)).collect::<io::Result<Vec<_>>>()?;
+    children.into_iter().try_for_each(fork::wait)?;
+    Ok(started.elapsed().as_secs_f64() * 1e3)
+}

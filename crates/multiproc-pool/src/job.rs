@@ -1,0 +1,226 @@
+//! What a user waits for: the calls of one `apply`, `map` or `imap`, and what came of them so far.
+
+use std::{
+    any::Any,
+    collections::VecDeque,
+    fmt,
+    os::fd::OwnedFd,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    task::Waker,
+};
+
+use crate::{
+    TaskError,
+    program::Program,
+    sequence::{Block, Body, Run},
+};
+
+/// Something that any worker of a kind can take or give: threads hand values over as they are.
+pub(crate) type Local = Box<dyn Any + Send>;
+
+/// The arguments of a task.
+#[derive(Clone)]
+pub(crate) enum Input {
+    Wire { block: Arc<Block>, run: Run },
+    Local(Arc<Mutex<Option<Local>>>),
+}
+
+/// Some calls of a job on their way, one after the other in one worker.
+#[derive(Clone)]
+pub(crate) struct Task {
+    pub(crate) job: Arc<Job>,
+    /// The place of its first call in the job.
+    pub(crate) start: usize,
+    /// How many calls it holds.
+    pub(crate) count: usize,
+    pub(crate) input: Input,
+    /// How many workers have died with it.
+    pub(crate) deaths: u32,
+    /// How many workers have died that had it as the first thing to begin: to take it up may be what ends them.
+    pub(crate) scares: u32,
+    /// True if it is the last of what its user calls a task: a call, or a chunk.
+    pub(crate) ends_chunk: bool,
+}
+
+impl Task {
+    /// Cuts it in two, the first with `count` calls. Threads have taken the calls of one that was begun, so the second
+    /// part of such a task is good for failing only.
+    pub(crate) fn split(self, count: usize) -> (Option<Self>, Option<Self>) {
+        if count == 0 {
+            return (None, Some(self));
+        }
+        if count >= self.count {
+            return (Some(self), None);
+        }
+        let (head, tail) = match &self.input {
+            Input::Wire { block, run } => {
+                let (head, tail) = run.split(block, count);
+                let cut = |run| Input::Wire { block: block.clone(), run };
+                (cut(head), cut(tail))
+            }
+            begun @ Input::Local(_) => (begun.clone(), Input::Local(Arc::default())),
+        };
+        let first = Self { count, input: head, ends_chunk: false, ..self.clone() };
+        let (start, rest) = (self.start + count, self.count - count);
+        (Some(first), Some(Self { start, count: rest, input: tail, ..self }))
+    }
+
+    /// How many bytes of it stand in an order.
+    pub(crate) fn weight(&self) -> usize {
+        match &self.input {
+            Input::Wire { block, run } => match block.body {
+                Body::Memory(_) => run.lens.len() + run.bytes.len(),
+                Body::File(..) => run.lens.len(),
+            },
+            Input::Local(_) => 0,
+        }
+    }
+}
+
+impl fmt::Debug for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { start, count, deaths, .. } = self;
+        write!(f, "Task({start}+{count}, {deaths} deaths)")
+    }
+}
+
+/// What came of some calls of a job.
+pub(crate) struct Done {
+    /// The place of the first.
+    pub(crate) start: usize,
+    pub(crate) count: usize,
+    pub(crate) outcome: Outcome,
+}
+
+/// What came of calls: their results, or one error for all.
+pub(crate) enum Outcome {
+    Wire { body: Body, lens: Vec<u8>, fds: Vec<OwnedFd> },
+    Local(Local),
+    Failed(TaskError),
+}
+
+/// A job.
+pub(crate) struct Job {
+    pub(crate) program: Program,
+    inbox: Mutex<Inbox>,
+    me: Weak<Job>,
+}
+
+#[derive(Default)]
+struct Inbox {
+    done: VecDeque<Done>,
+    /// How many calls the pool has.
+    away: usize,
+    /// True once no more calls will be added.
+    is_sealed: bool,
+    /// True if nobody wants its results any more.
+    is_forgotten: bool,
+    /// Who is woken, and whether by all that is done or by the last only.
+    waker: Option<(Waker, bool)>,
+    /// What is done once all is.
+    then: Vec<Then>,
+}
+
+/// What is done with a job once all of it is done.
+type Then = Box<dyn FnOnce(Arc<Job>) + Send>;
+
+impl Job {
+    pub(crate) fn new(program: Program) -> Arc<Self> {
+        Arc::new_cyclic(|me| Self { program, inbox: Mutex::default(), me: me.clone() })
+    }
+
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts calls that the pool has from now on.
+    pub(crate) fn send_off(&self, calls: usize) {
+        self.inbox().away += calls;
+    }
+
+    /// Says that there will be no more.
+    pub(crate) fn seal(&self) {
+        let mut inbox = self.inbox();
+        inbox.is_sealed = true;
+        inbox.settle(&self.me);
+    }
+
+    /// Takes down what came of some calls.
+    pub(crate) fn deliver(&self, done: Done) {
+        let mut inbox = self.inbox();
+        inbox.away = inbox.away.saturating_sub(done.count);
+        if !inbox.is_forgotten {
+            inbox.done.push_back(done);
+        }
+        inbox.settle(&self.me);
+    }
+
+    /// The next of what is done.
+    pub(crate) fn take(&self) -> Option<Done> {
+        self.inbox().done.pop_front()
+    }
+
+    /// All that is done.
+    pub(crate) fn take_all(&self) -> VecDeque<Done> {
+        std::mem::take(&mut self.inbox().done)
+    }
+
+    /// True if there is something to take, or nothing to wait for.
+    pub(crate) fn has_some(&self) -> bool {
+        let inbox = self.inbox();
+        !inbox.done.is_empty() || inbox.away == 0
+    }
+
+    /// True if all calls are done.
+    pub(crate) fn is_complete(&self) -> bool {
+        let inbox = self.inbox();
+        inbox.is_sealed && inbox.away == 0
+    }
+
+    /// Has `waker` woken by what is done next, or when all is.
+    pub(crate) fn wake(&self, waker: &Waker, by_each: bool) {
+        self.inbox().waker = Some((waker.clone(), by_each));
+    }
+
+    /// Has something done when all is done; at once if it is.
+    pub(crate) fn then(&self, action: Then) {
+        let mut inbox = self.inbox();
+        inbox.then.push(action);
+        inbox.settle(&self.me);
+    }
+
+    /// Throws away what comes from now on.
+    pub(crate) fn forget(&self) {
+        let mut inbox = self.inbox();
+        inbox.is_forgotten = true;
+        inbox.done.clear();
+    }
+
+    /// Wakes who polls it: there may be something for it to do.
+    pub(crate) fn nudge(&self) {
+        if let Some((waker, _)) = self.inbox().waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+impl Inbox {
+    fn settle(&mut self, job: &Weak<Job>) {
+        let is_complete = self.is_sealed && self.away == 0;
+        if let Some((waker, _)) = self.waker.take_if(|(_, by_each)| *by_each || is_complete) {
+            waker.wake();
+        }
+        if is_complete
+            && !self.then.is_empty()
+            && let Some(job) = job.upgrade()
+        {
+            self.then.drain(..).for_each(|then| then(job.clone()));
+        }
+    }
+}
+
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Job").field("away", &self.inbox().away).finish_non_exhaustive()
+    }
+}

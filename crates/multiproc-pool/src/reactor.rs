@@ -1,0 +1,105 @@
+//! Waiting for whatever happens to any worker.
+
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    time::{Duration, Instant},
+};
+
+use rustix::{
+    event::{EventfdFlags, Timespec, epoll, eventfd},
+    io::Errno,
+};
+
+use crate::scheduler::WorkerId;
+
+/// How many events are taken at a time.
+const BATCH: usize = 64;
+/// No worker's.
+const WAKE: u64 = 0;
+
+/// What has happened to a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    Answers(WorkerId),
+    End(WorkerId),
+}
+
+/// The descriptors of all workers, and one to wake who waits for them.
+#[derive(Debug)]
+pub(crate) struct Reactor {
+    epoll: OwnedFd,
+    bell: OwnedFd,
+}
+
+impl Reactor {
+    pub(crate) fn new() -> io::Result<Self> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let data = epoll::EventData::new_u64(WAKE);
+        epoll::add(&epoll, &bell, data, epoll::EventFlags::IN)?;
+        Ok(Self { epoll, bell })
+    }
+
+    /// Has the waiting thread look at what has changed.
+    pub(crate) fn wake(&self) {
+        // It cannot fail but by overflow, and then it has long been heard.
+        let _ = rustix::io::write(&self.bell, &1u64.to_ne_bytes());
+    }
+
+    pub(crate) fn add(
+        &self,
+        id: WorkerId,
+        answers: BorrowedFd<'_>,
+        sentinel: BorrowedFd<'_>,
+    ) -> io::Result<()> {
+        let add = |fd, data| {
+            let data = epoll::EventData::new_u64(data);
+            epoll::add(&self.epoll, fd, data, epoll::EventFlags::IN)
+        };
+        add(answers, 2 * id)?;
+        Ok(add(sentinel, 2 * id + 1)?)
+    }
+
+    /// Forgets a worker. A copy of its descriptors in another process would else go on reporting.
+    pub(crate) fn remove(&self, answers: BorrowedFd<'_>, sentinel: BorrowedFd<'_>) {
+        let _ = epoll::delete(&self.epoll, answers);
+        let _ = epoll::delete(&self.epoll, sentinel);
+    }
+
+    /// Forgets what a worker says: it will say no more, and that it will not would be reported for ever.
+    pub(crate) fn mute(&self, answers: BorrowedFd<'_>) {
+        let _ = epoll::delete(&self.epoll, answers);
+    }
+
+    /// Waits until something happens, somebody wakes it, or the time has come.
+    pub(crate) fn wait(&self, deadline: Option<Instant>) -> io::Result<Vec<Event>> {
+        let mut buffer = [epoll::Event {
+            flags: epoll::EventFlags::empty(),
+            data: epoll::EventData::new_u64(0),
+        }; BATCH];
+        let timeout = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+        let count = match epoll::wait(self.epoll.as_fd(), &mut buffer, timeout.as_ref()) {
+            Ok(count) => count,
+            Err(Errno::INTR) => 0,
+            Err(err) => return Err(err.into()),
+        };
+        let mut events = Vec::with_capacity(count);
+        for event in &buffer[..count] {
+            match event.data.u64() {
+                WAKE => {
+                    let _ = rustix::io::read(&self.bell, &mut [0; 8]);
+                }
+                data if data % 2 == 0 => events.push(Event::Answers(data / 2)),
+                data => events.push(Event::End(data / 2)),
+            }
+        }
+        Ok(events)
+    }
+}
+
+/// The moment so far from now; none if that is beyond what the clock can tell.
+pub(crate) fn after(timeout: Duration) -> Option<Instant> {
+    Instant::now().checked_add(timeout)
+}

@@ -1,0 +1,244 @@
+//! Giving tasks to workers, ahead of time where there are many, and taking back what was given too early.
+
+use std::cmp::Reverse;
+
+use super::{
+    Leave, Phase, Scheduler,
+    slot::{Held, Slot},
+};
+use crate::{
+    TaskError,
+    job::Task,
+    program::Program,
+    sequence::INLINE,
+    worker::{Given, Order, Worker, revoke},
+};
+
+/// How many tasks a worker has in hand at most.
+const DEPTH: usize = 64;
+
+impl<W: Worker> Scheduler<W> {
+    /// Gives queued tasks to workers; stops workers that will get none.
+    pub(crate) fn assign(&mut self) {
+        // First those that have nothing, then ahead of time, so that none is given two while another has none.
+        for depth in [1, self.depth()] {
+            for at in 0..self.slots.len() {
+                if self.queue.is_empty() {
+                    break;
+                }
+                self.fill(at, depth);
+            }
+        }
+        if self.queue.is_empty() {
+            self.share_out();
+        }
+        for at in 0..self.slots.len() {
+            let slot = &self.slots[at];
+            let is_done =
+                self.phase == Phase::Closed && self.queue.is_empty() && slot.backlog.is_empty();
+            if slot.leave == Leave::Wanted || (is_done && slot.leave == Leave::No) {
+                self.stop(at);
+            }
+        }
+    }
+
+    /// How many tasks each worker may have in hand: few where few are left, so that none waits behind another while a
+    /// worker has nothing to do.
+    fn depth(&self) -> usize {
+        if !self.are_processes {
+            return 1;
+        }
+        (1 + self.queue.len() / (2 * self.slots.len().max(1))).min(DEPTH)
+    }
+
+    /// Gives a worker tasks until it has `depth`, unless it has half of that already.
+    fn fill(&mut self, at: usize, depth: usize) {
+        // More than once where a task cannot be sent: then the worker still has none.
+        loop {
+            let slot = &self.slots[at];
+            let has = slot.backlog.len();
+            if slot.leave != Leave::No
+                || slot.doom.is_some()
+                || (has > 0 && has * 2 > depth)
+                || has >= depth
+            {
+                return;
+            }
+            let left = self.settings.max_tasks.map_or(u32::MAX, |most| most - slot.chunks);
+            let batch = self.pop(depth - has, left);
+            if batch.is_empty() || !self.give(at, batch) {
+                return;
+            }
+        }
+    }
+
+    /// Takes so many tasks from the queue, as far as they fit into one message.
+    fn pop(&mut self, most: usize, chunks: u32) -> Vec<Task> {
+        let (mut weight, mut chunks) = (0, chunks);
+        let mut batch = Vec::with_capacity(most.min(self.queue.len()));
+        while batch.len() < most
+            && chunks > 0
+            && let Some(task) = self.queue.front()
+            && (batch.is_empty() || weight + task.weight() <= INLINE)
+        {
+            weight += task.weight();
+            chunks -= u32::from(task.ends_chunk);
+            batch.extend(self.queue.pop_front());
+        }
+        batch
+    }
+
+    /// Gives tasks to a worker; true if it is worth trying again at once.
+    fn give(&mut self, at: usize, batch: Vec<Task>) -> bool {
+        let slot = &mut self.slots[at];
+        let mut seq = slot.next_seq;
+        let orders: Vec<_> = batch
+            .iter()
+            .map(|task| {
+                let is_loaded = match &task.job.program {
+                    Program::Wire(program) => slot.loaded.contains_or_add(program.key),
+                    Program::Local(_) => true,
+                };
+                let order = Order { task, seq, is_loaded };
+                seq += task.count as u64;
+                order
+            })
+            .collect();
+        let given = slot.worker.give(&orders);
+        drop(orders);
+        match given {
+            Given::Taken => {
+                for task in batch {
+                    slot.chunks += u32::from(task.ends_chunk);
+                    let seq = slot.next_seq;
+                    slot.next_seq += task.count as u64;
+                    slot.backlog.push_back(Held { task, seq, answered: 0 });
+                }
+                if self.settings.max_tasks.is_some_and(|most| slot.chunks >= most) {
+                    self.stop(at);
+                }
+                false
+            }
+            // What it has loaded cannot be known any more, so it is told anew.
+            Given::Full | Given::Gone => {
+                slot.loaded = Default::default();
+                if matches!(given, Given::Gone) {
+                    slot.leave = Leave::Gone;
+                }
+                batch.into_iter().rev().for_each(|task| self.queue.push_front(task));
+                false
+            }
+            Given::Refused(why) => {
+                slot.loaded = Default::default();
+                let mut batch = batch.into_iter();
+                // Which one it was is found out by giving the others again.
+                if let Some(first) = batch.next() {
+                    self.fail(&first, TaskError::Encode(why));
+                }
+                batch.rev().for_each(|task| self.queue.push_front(task));
+                true
+            }
+        }
+    }
+
+    /// Has a worker end when it has done what it has in hand.
+    pub(super) fn stop(&mut self, at: usize) {
+        let slot = &mut self.slots[at];
+        slot.leave = Leave::Asked;
+        match slot.worker.stop() {
+            Given::Taken => {}
+            // Again when it has answered something.
+            Given::Full => slot.leave = Leave::Wanted,
+            Given::Gone => slot.leave = Leave::Gone,
+            Given::Refused(_) if slot.backlog.is_empty() => slot.worker.terminate(),
+            Given::Refused(_) => slot.leave = Leave::Wanted,
+        }
+    }
+
+    /// With nothing in the queue, gives workers that have nothing half of what another has not begun.
+    fn share_out(&mut self) {
+        // What is counted by chunks is not cut into smaller ones.
+        if !self.are_processes || self.settings.max_tasks.is_some() {
+            return;
+        }
+        for thief in 0..self.slots.len() {
+            let slot = &self.slots[thief];
+            if !slot.is_ready || !slot.backlog.is_empty() || slot.leave != Leave::No {
+                continue;
+            }
+            let loaded = (0..self.slots.len()).max_by_key(|at| self.slots[*at].load());
+            let Some(victim) = loaded.filter(|at| self.slots[*at].load() > 1) else { return };
+            let taken = self.take_back_from(victim);
+            if taken.is_empty() {
+                continue;
+            }
+            let (mine, back) = halve(taken);
+            // The later half stays, in its order.
+            for (at, tasks) in [(thief, mine), (victim, back)] {
+                if !tasks.is_empty() {
+                    tasks.into_iter().rev().for_each(|task| self.queue.push_front(task));
+                    self.fill(at, DEPTH);
+                }
+            }
+        }
+    }
+
+    /// Takes back what a worker has not begun, and queues it again.
+    pub(super) fn take_back(&mut self, at: usize) {
+        let tasks = self.take_back_from(at);
+        tasks.into_iter().rev().for_each(|task| self.queue.push_front(task));
+    }
+
+    /// Takes back what a worker has not begun.
+    pub(super) fn take_back_from(&mut self, at: usize) -> Vec<Task> {
+        let slot = &mut self.slots[at];
+        let (open, end) = (slot.first_open(), slot.next_seq);
+        if open == end {
+            return Vec::new();
+        }
+        let first = revoke(slot.worker.board(), open, end);
+        slot.revoked = Some((slot.behind(first), end));
+        let taken = cut(slot, first);
+        slot.rest();
+        taken
+    }
+}
+
+/// Takes all from call number `first` on out of a worker's hands.
+pub(super) fn cut<W>(slot: &mut Slot<W>, first: u64) -> Vec<Task> {
+    let mut taken = Vec::new();
+    while let Some(held) = slot.backlog.pop_back() {
+        if held.end() <= first {
+            slot.backlog.push_back(held);
+            break;
+        }
+        let Held { task, seq, answered } = held;
+        slot.chunks -= u32::from(task.ends_chunk);
+        let begun = usize::try_from(first.saturating_sub(seq)).unwrap_or(usize::MAX);
+        let (kept, rest) = task.split(begun);
+        taken.extend(rest);
+        if let Some(task) = kept {
+            if task.count > answered {
+                slot.backlog.push_back(Held { task, seq, answered });
+            }
+            break;
+        }
+    }
+    taken.sort_by_key(|task| Reverse(task.start));
+    taken.reverse();
+    taken
+}
+
+/// The first half of the calls, and the rest.
+fn halve(tasks: Vec<Task>) -> (Vec<Task>, Vec<Task>) {
+    let total: usize = tasks.iter().map(|task| task.count).sum();
+    let mut left = total.div_ceil(2);
+    let (mut first, mut second) = (Vec::new(), Vec::new());
+    for task in tasks {
+        let (head, tail) = task.split(left);
+        left -= head.as_ref().map_or(0, |head| head.count);
+        first.extend(head);
+        second.extend(tail);
+    }
+    (first, second)
+}

@@ -1,0 +1,229 @@
+//! What a worker process does.
+
+use std::{
+    collections::VecDeque,
+    fs::File,
+    io,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::fs::FileExt,
+    },
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use multiproc_process::PanicReport;
+use multiproc_sys::{
+    board::Board,
+    last_breath, packet,
+    signals::{Disposition, Signal},
+};
+use multiproc_wire::Handle;
+use rustix::process::{Resource, Rlimit, setrlimit};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    claims::{Claims, OUT_OF_MEMORY},
+    desk::{Desk, Outbox},
+    frame::{self, Arrived, Said, Told},
+};
+use crate::{
+    TaskError,
+    current::{self, Seat},
+    program::{Errand, Runner, WireProgram},
+    state,
+};
+
+/// How many programs a worker keeps.
+const KEEP: usize = 16;
+
+/// What a worker is equipped with.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Outfit {
+    pub(crate) initializer: Option<Errand>,
+    pub(crate) state: Option<Errand>,
+    pub(crate) finalizer: Option<Errand>,
+    /// How much data it may have, in bytes.
+    pub(crate) memory_limit: Option<u64>,
+    /// How much memory it may have after a task without being replaced, in bytes.
+    pub(crate) replace_above: Option<u64>,
+    /// True if somebody looks when a call was begun.
+    pub(crate) is_timed: bool,
+    /// True if each answer is to be sent as it comes.
+    pub(crate) is_hasty: bool,
+    pub(crate) soft_timeout: Option<Duration>,
+}
+
+/// The programs that a worker has. The pool counts along: see [`Loaded`].
+type Programs = VecDeque<(u64, Result<Runner, TaskError>)>;
+
+/// The keys of the programs that a worker has.
+#[derive(Debug, Default)]
+pub(crate) struct Loaded(VecDeque<u64>);
+
+impl Loaded {
+    /// True if the worker has it; else it will.
+    pub(crate) fn contains_or_add(&mut self, key: u64) -> bool {
+        let has = self.0.contains(&key);
+        if !has {
+            if self.0.len() == KEEP {
+                self.0.pop_front();
+            }
+            self.0.push_back(key);
+        }
+        has
+    }
+}
+
+/// Where a dying call is reported. Set once, by the only thread there is.
+static LINK: Mutex<Option<Arc<OwnedFd>>> = Mutex::new(None);
+
+/// Where a panic ends the process at once: says what it was.
+pub(crate) fn last_words(report: &PanicReport) {
+    let link = LINK.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if let Some(link) = link {
+        let said = Said::LastWords(TaskError::Panicked(report.clone()));
+        let _ = packet::send(link.as_fd(), &frame::bare(&said), &[]);
+    }
+}
+
+/// Serves the pool at the other end of `link` until it says stop or is gone.
+pub(super) fn work(link: Handle, board: Handle, outfit: Outfit) {
+    // Ctrl-C goes to all processes of a terminal; it is the pool's owner that decides.
+    let _ = Disposition::ignore(Signal::Interrupt);
+    let Ok(link) = link.into_owned() else { return };
+    let link = Arc::new(link);
+    let opened = Board::open(board.as_fd());
+    drop(board);
+    let Ok(opened) = opened else {
+        return say(&link, &Said::Unfit(TaskError::PoolBroken("no memory for its board".into())));
+    };
+    // As long as the process: a task may keep what it was handed.
+    let board: &'static Arc<Board> = Box::leak(Box::new(Arc::new(opened)));
+    *LINK.lock().unwrap_or_else(PoisonError::into_inner) = Some(link.clone());
+    current::sit_down(Seat { board: board.clone(), soft_timeout: outfit.soft_timeout });
+    if let Err(err) = prepare(board, &outfit) {
+        return say(&link, &Said::Unfit(err));
+    }
+    say(&link, &Said::Ready);
+    serve(&link, board, &outfit);
+    if let Some(finalizer) = &outfit.finalizer
+        && let Err(err) = finalizer.run()
+    {
+        multiproc_image::logging::warning(format_args!("exit function of a worker: {err}"));
+    }
+    state::forget();
+}
+
+fn prepare(board: &'static Board, outfit: &Outfit) -> Result<(), TaskError> {
+    if let Some(limit) = outfit.memory_limit {
+        last_breath::note_out_of_memory(board, OUT_OF_MEMORY);
+        let limit = Rlimit { current: Some(limit), maximum: Some(limit) };
+        setrlimit(Resource::Data, limit).map_err(|err| {
+            TaskError::PoolBroken(format!("failed to limit the memory of a worker: {err}"))
+        })?;
+    }
+    outfit.initializer.iter().chain(&outfit.state).try_for_each(Errand::run)
+}
+
+fn say(link: &OwnedFd, said: &Said) {
+    let _ = packet::send(link.as_fd(), &frame::bare(said), &[]);
+}
+
+fn serve(link: &Arc<OwnedFd>, board: &Board, outfit: &Outfit) {
+    let (mut bytes, mut fds) = (Vec::new(), Vec::new());
+    let mut programs = Programs::new();
+    let mut outbox = Outbox::new(link.clone(), outfit.is_hasty);
+    let mut memory = outfit.replace_above.and_then(Memory::new);
+    while !outbox.is_gone {
+        match packet::recv(link.as_fd(), &mut bytes, &mut fds) {
+            Ok(true) => {}
+            // When the pool is gone, its end is closed, if not by it then with its process, of which a worker is a
+            // daemonic child.
+            Ok(false) => return,
+            Err(err) if super::desk::is_closed(&err) => return,
+            Err(_) => {
+                // Too few descriptors left here for those that came; which calls they were for is not known any more,
+                // so they are given to another worker, or lost with this one.
+                std::process::exit(1)
+            }
+        }
+        let Some((told, mut rest)) = frame::head::<Told>(&bytes) else { return };
+        let heads = match told {
+            Told::Run(heads) => heads,
+            Told::Stop => return,
+        };
+        let mut fds = fds.drain(..);
+        for head in heads {
+            let Some(order) = frame::arrive(head, &mut rest, &mut fds) else { return };
+            carry_out(order, board, &mut programs, &mut outbox, outfit.is_timed);
+            if outbox.is_gone {
+                return;
+            }
+        }
+        if memory.as_mut().is_some_and(Memory::is_too_much) {
+            memory = None;
+            say(link, &Said::Replace);
+        }
+    }
+}
+
+fn carry_out(
+    order: Arrived<'_>,
+    board: &Board,
+    programs: &mut Programs,
+    outbox: &mut Outbox,
+    is_timed: bool,
+) {
+    let Arrived { seq, key, count, program, lens, bytes, fds } = order;
+    if let Some(program) = program {
+        if programs.len() == KEEP {
+            programs.pop_front();
+        }
+        programs.push_back((key, WireProgram::load(program)));
+    }
+    let claims = Claims::new(board, seq, count, is_timed);
+    let read: io::Result<Vec<u8>>;
+    let bytes = match bytes {
+        Ok(bytes) => Ok(bytes),
+        Err((body, run)) => {
+            read = body.into_bytes();
+            match &read {
+                Ok(bytes) => bytes.get(run.bytes).ok_or("a file is too short".to_string()),
+                Err(err) => Err(err.to_string()),
+            }
+        }
+    };
+    let program = programs.iter().find(|(known, _)| *known == key);
+    match (program, bytes) {
+        (Some((_, Ok(runner))), Ok(bytes)) => {
+            runner(&mut Desk::new(claims, lens, bytes, fds, outbox))
+        }
+        (program, bytes) => {
+            let err = match (program, bytes) {
+                (_, Err(why)) => TaskError::Decode(why),
+                (Some((_, Err(err))), _) => err.clone(),
+                _ => TaskError::Decode("the worker was not given the program".into()),
+            };
+            Desk::new(claims, &[], &[], Vec::new(), outbox).fail_all(&err);
+        }
+    }
+}
+
+/// How much memory this process has.
+struct Memory {
+    statm: File,
+    most: u64,
+}
+
+impl Memory {
+    fn new(most: u64) -> Option<Self> {
+        Some(Self { statm: File::open("/proc/self/statm").ok()?, most })
+    }
+
+    fn is_too_much(&mut self) -> bool {
+        let mut text = [0; 128];
+        let len = self.statm.read_at(&mut text, 0).unwrap_or(0);
+        crate::stats::resident(&text[..len]).is_some_and(|bytes| bytes > self.most)
+    }
+}

@@ -1,0 +1,234 @@
+//! Orders and replies as packets: a head that says what follows, then the bytes as they are.
+//!
+//! | packet | |
+//! |---|---|
+//! | 0..4 | length of the head |
+//! | head | a value of this module, encoded |
+//! | rest | for each order its program, its lengths, its bytes; for a reply its lengths, its bytes |
+//!
+//! Descriptors come in the same order: for each the file that holds its bytes if any, those of the program, its own.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use multiproc_wire::{Handle, Message};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::Order;
+use crate::{
+    TaskError,
+    job::Input,
+    program::Program,
+    sequence::{Block, Body, Run},
+};
+
+/// What a worker is told.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Told {
+    Run(Vec<OrderHead>),
+    Stop,
+}
+
+/// One order.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct OrderHead {
+    pub(super) seq: u64,
+    pub(super) key: u64,
+    pub(super) count: usize,
+    /// How long the program is, and its descriptors; none if the worker has it.
+    program: Option<(usize, usize)>,
+    lens: usize,
+    place: Place,
+    fds: usize,
+}
+
+/// Where bytes are.
+#[derive(Debug, Serialize, Deserialize)]
+enum Place {
+    /// So many in the packet.
+    Here(usize),
+    /// From here to there in the file of this length.
+    File { len: u64, from: usize, to: usize },
+}
+
+/// What a worker says.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Said {
+    Ready,
+    Unfit(TaskError),
+    Results(ResultsHead),
+    Replace,
+    LastWords(TaskError),
+}
+
+/// Results of calls.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct ResultsHead {
+    pub(super) seq: u64,
+    pub(super) count: usize,
+    lens: usize,
+    place: Place,
+}
+
+/// A packet in the making.
+#[derive(Default)]
+pub(super) struct Packet<'a> {
+    pub(super) bytes: Vec<u8>,
+    pub(super) fds: Vec<BorrowedFd<'a>>,
+}
+
+/// Writes a head at the beginning of `bytes`.
+fn begin<T: Serialize>(head: &T, bytes: &mut Vec<u8>) -> Result<(), TaskError> {
+    bytes.clear();
+    bytes.extend_from_slice(&[0; 4]);
+    multiproc_wire::encode_into(head, bytes, &mut Vec::new())
+        .map_err(|err| TaskError::encode(&err))?;
+    let len = u32::try_from(bytes.len() - 4).map_err(|err| TaskError::encode(&err))?;
+    bytes[..4].copy_from_slice(&len.to_le_bytes());
+    Ok(())
+}
+
+/// Reads the head of a packet, and returns what is behind it.
+pub(super) fn head<T: DeserializeOwned>(packet: &[u8]) -> Option<(T, &[u8])> {
+    let (len, rest) = packet.split_first_chunk()?;
+    let (head, rest) = rest.split_at_checked(u32::from_le_bytes(*len) as usize)?;
+    Some((multiproc_wire::decode(head, Vec::new()).ok()?, rest))
+}
+
+/// Writes a packet that is nothing but its head.
+pub(super) fn bare<T: Serialize>(head: &T) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    // What can fail is a text without end; then nothing is said, and the reader takes that for the end.
+    let _ = begin(head, &mut bytes);
+    bytes
+}
+
+/// Writes orders; `programs` holds those of `orders` that are to be sent.
+pub(super) fn orders<'a>(
+    orders: &'a [Order<'_>],
+    programs: &'a [Option<Message>],
+    mut packet: Packet<'a>,
+) -> Result<Packet<'a>, TaskError> {
+    let mut heads = Vec::with_capacity(orders.len());
+    for (order, program) in orders.iter().zip(programs) {
+        let (Input::Wire { block, run }, Program::Wire(known)) =
+            (&order.task.input, &order.task.job.program)
+        else {
+            return Err(TaskError::Encode("it is for threads".into()));
+        };
+        let place = match &block.body {
+            Body::Memory(_) => Place::Here(run.bytes.len()),
+            Body::File(file, len) => {
+                packet.fds.push(file.as_fd());
+                Place::File { len: *len, from: run.bytes.start, to: run.bytes.end }
+            }
+        };
+        packet.fds.extend(program.iter().flat_map(|program| &program.handles).map(AsFd::as_fd));
+        packet.fds.extend(block.handles.iter().map(AsFd::as_fd));
+        heads.push(OrderHead {
+            seq: order.seq,
+            key: known.key,
+            count: order.task.count,
+            program: program.as_ref().map(|program| (program.bytes.len(), program.handles.len())),
+            lens: run.lens.len(),
+            place,
+            fds: block.handles.len(),
+        });
+    }
+    begin(&Told::Run(heads), &mut packet.bytes)?;
+    for (order, program) in orders.iter().zip(programs) {
+        let Input::Wire { block, run } = &order.task.input else { continue };
+        packet.bytes.extend(program.iter().flat_map(|program| &program.bytes));
+        packet.bytes.extend_from_slice(&block.lens[run.lens.clone()]);
+        if let Body::Memory(bytes) = &block.body {
+            packet.bytes.extend_from_slice(&bytes[run.bytes.clone()]);
+        }
+    }
+    Ok(packet)
+}
+
+/// An order as it arrives.
+pub(super) struct Arrived<'a> {
+    pub(super) seq: u64,
+    pub(super) key: u64,
+    pub(super) count: usize,
+    pub(super) program: Option<Message>,
+    pub(super) lens: &'a [u8],
+    /// The bytes, unless they are in a file.
+    pub(super) bytes: Result<&'a [u8], (Body, Run)>,
+    pub(super) fds: Vec<OwnedFd>,
+}
+
+/// Takes an order out of what is left of a packet.
+pub(super) fn arrive<'a>(
+    head: OrderHead,
+    rest: &mut &'a [u8],
+    fds: &mut impl Iterator<Item = OwnedFd>,
+) -> Option<Arrived<'a>> {
+    let mut cut = |len: usize| {
+        let (head, tail) = rest.split_at_checked(len)?;
+        *rest = tail;
+        Some(head)
+    };
+    let file = match &head.place {
+        Place::Here(_) => None,
+        Place::File { len, .. } => Some(Body::File(fds.next()?, *len)),
+    };
+    let program = match head.program {
+        Some((len, count)) => {
+            let handles = fds.take(count).map(Handle::from).collect();
+            Some(Message { bytes: cut(len)?.to_vec(), handles })
+        }
+        None => None,
+    };
+    let lens = cut(head.lens)?;
+    let bytes = match (head.place, file) {
+        (Place::File { from, to, .. }, Some(body)) => {
+            Err((body, Run { lens: 0..head.lens, bytes: from..to }))
+        }
+        (Place::Here(len), _) => Ok(cut(len)?),
+        (Place::File { .. }, None) => return None,
+    };
+    let fds: Vec<_> = fds.take(head.fds).collect();
+    let (seq, key, count) = (head.seq, head.key, head.count);
+    Some(Arrived { seq, key, count, program, lens, bytes, fds })
+}
+
+/// Writes results.
+pub(super) fn results<'a>(
+    seq: u64,
+    count: usize,
+    block: &'a Block,
+    mut packet: Packet<'a>,
+) -> Result<Packet<'a>, TaskError> {
+    let place = match &block.body {
+        Body::Memory(bytes) => Place::Here(bytes.len()),
+        Body::File(file, len) => {
+            packet.fds.push(file.as_fd());
+            Place::File { len: *len, from: 0, to: usize::try_from(*len).unwrap_or(usize::MAX) }
+        }
+    };
+    packet.fds.extend(block.handles.iter().map(AsFd::as_fd));
+    let head = ResultsHead { seq, count, lens: block.lens.len(), place };
+    begin(&Said::Results(head), &mut packet.bytes)?;
+    packet.bytes.extend_from_slice(&block.lens);
+    if let Body::Memory(bytes) = &block.body {
+        packet.bytes.extend_from_slice(bytes);
+    }
+    Ok(packet)
+}
+
+/// Takes the results out of a packet: lengths, bytes, descriptors.
+pub(super) fn received(
+    head: &ResultsHead,
+    rest: &[u8],
+    fds: Vec<OwnedFd>,
+) -> Option<(Body, Vec<u8>, Vec<OwnedFd>)> {
+    let (lens, bytes) = rest.split_at_checked(head.lens)?;
+    let mut fds = fds.into_iter();
+    let body = match head.place {
+        Place::Here(len) if len == bytes.len() => Body::Memory(bytes.to_vec()),
+        Place::Here(_) => return None,
+        Place::File { len, .. } => Body::File(fds.next()?, len),
+    };
+    Some((body, lens.to_vec(), fds.collect()))
+}

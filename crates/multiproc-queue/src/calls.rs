@@ -1,0 +1,129 @@
+//! Putting and taking values: what the queues have in common.
+
+use std::os::fd::AsFd;
+
+use multiproc_sys::{memfd, primitive::AtomicU64};
+
+use crate::{
+    Broken, CodecError, GetError, PutError, TryGetError, TryPutError,
+    codec::Code,
+    port::{Failed, Overflow, Port},
+    ring::{Patience, Refused, Taken},
+};
+
+/// Puts a value; returns its record's number if it is in the ring already.
+#[inline]
+pub(crate) fn put<T, C: Code<T>>(
+    port: &Port,
+    value: T,
+    overflow: Overflow,
+) -> Result<Option<u32>, TryPutError<T>> {
+    match put_ref::<T, C>(port, &value, overflow) {
+        Ok(number) => Ok(number),
+        Err(reason) => Err(put_error(value, reason)),
+    }
+}
+
+/// Puts a copy of a value.
+#[inline]
+pub(crate) fn put_ref<T, C: Code<T>>(
+    port: &Port,
+    value: &T,
+    overflow: Overflow,
+) -> Result<Option<u32>, Failed> {
+    let mut buffer = if C::USES_BUFFER { port.core.take_buffer() } else { Vec::new() };
+    let result = C::encode(value, &mut buffer, |bytes, handles| port.put(bytes, handles, overflow));
+    if C::USES_BUFFER {
+        port.core.give_buffer(buffer);
+    }
+    result.unwrap_or_else(|err| Err(Failed::Encode(err)))
+}
+
+#[cold]
+pub(crate) fn put_error<T>(value: T, reason: Failed) -> TryPutError<T> {
+    TryPutError::Failed(match reason {
+        Failed::Closed => PutError::Closed(value),
+        Failed::Abandoned => PutError::Abandoned(value),
+        Failed::Encode(source) => PutError::Encode(value, source),
+        Failed::TimedOut | Failed::Refused(Refused::TimedOut | Refused::Slice) => {
+            return TryPutError::Full(value);
+        }
+        Failed::Refused(Refused::ShutDown) => PutError::ShutDown(value),
+        Failed::Refused(Refused::NoSpace(source)) => PutError::NoSpace(value, source),
+        Failed::Refused(Refused::Os(source)) => PutError::Os(value, source),
+        Failed::Refused(Refused::Reentered) => PutError::Broken(value, Broken::Reentered),
+        Failed::Refused(Refused::Damaged | Refused::OutOfMemory) => {
+            PutError::Broken(value, Broken::Damaged)
+        }
+    })
+}
+
+/// For a call that waits as long as it takes.
+pub(crate) fn never_full<T>(error: TryPutError<T>) -> PutError<T> {
+    match error {
+        TryPutError::Failed(error) => error,
+        // Nothing makes an endless patience end.
+        TryPutError::Full(value) => PutError::Abandoned(value),
+    }
+}
+
+/// Takes a value.
+#[inline]
+pub(crate) fn get<T, C: Code<T>>(
+    port: &Port,
+    claim: Option<&AtomicU64>,
+    patience: Patience,
+) -> Result<T, TryGetError> {
+    let mut buffer = if C::USES_BUFFER { port.core.take_buffer() } else { Vec::new() };
+    let mut landing = C::landing(std::mem::take(&mut buffer));
+    let taken = port.get(&mut landing, claim, patience).map_err(get_error)?;
+    if taken.in_file || !taken.is_complete {
+        return finish_file::<T, C>(taken).map_err(TryGetError::Failed);
+    }
+    let item = C::finish(landing, taken.fds, &mut buffer);
+    if C::USES_BUFFER {
+        port.core.give_buffer(buffer);
+    }
+    item.map_err(|err| TryGetError::Failed(GetError::Decode(err)))
+}
+
+/// Reads an item that came as a file, whose length is what the file itself says.
+#[cold]
+fn finish_file<T, C: Code<T>>(mut taken: Taken) -> Result<T, GetError> {
+    if !taken.is_complete || taken.fds.is_empty() {
+        return Err(GetError::Lost);
+    }
+    let file = taken.fds.remove(0);
+    let length = rustix::fs::fstat(&file).map_or(0, |stat| stat.st_size);
+    let mut bytes = Vec::new();
+    memfd::read(file.as_fd(), u64::try_from(length).unwrap_or(0), &mut bytes)
+        .map_err(|err| GetError::Decode(CodecError::new(err)))?;
+    C::decode(&bytes, taken.fds).map_err(GetError::Decode)
+}
+
+#[cold]
+fn get_error(reason: Failed) -> TryGetError {
+    TryGetError::Failed(match reason {
+        Failed::Closed => GetError::Closed,
+        Failed::Abandoned => GetError::Abandoned,
+        Failed::Encode(source) => GetError::Decode(source),
+        Failed::TimedOut | Failed::Refused(Refused::TimedOut | Refused::Slice) => {
+            return TryGetError::Empty;
+        }
+        Failed::Refused(Refused::ShutDown) => GetError::ShutDown,
+        Failed::Refused(Refused::OutOfMemory) => GetError::OutOfMemory,
+        Failed::Refused(Refused::Reentered) => GetError::Broken(Broken::Reentered),
+        Failed::Refused(Refused::Damaged | Refused::NoSpace(_) | Refused::Os(_)) => {
+            GetError::Broken(Broken::Damaged)
+        }
+    })
+}
+
+/// For a call that waits as long as it takes.
+pub(crate) fn never_empty(error: TryGetError) -> GetError {
+    match error {
+        TryGetError::Failed(error) => error,
+        // Nothing makes an endless patience end.
+        TryGetError::Empty => GetError::Abandoned,
+    }
+}

@@ -1,0 +1,79 @@
+//! Items, one after the other.
+
+use std::{fmt, marker::PhantomData};
+
+use crate::{
+    GetError, Postcard,
+    calls::{self, never_empty},
+    codec::Code,
+    port::Port,
+    ring::Patience,
+};
+
+/// Iterates over the items of a queue, waiting for each, until there will be none.
+///
+/// Made by [`Queue::iter`](crate::Queue::iter) and [`Receiver::iter`](crate::Receiver::iter).
+#[must_use = "an iterator takes nothing until it is asked"]
+pub struct Iter<'a, T, C = Postcard> {
+    port: &'a Port,
+    types: PhantomData<fn() -> (T, C)>,
+}
+
+impl<'a, T, C> Iter<'a, T, C> {
+    pub(crate) fn new(port: &'a Port) -> Self {
+        Self { port, types: PhantomData }
+    }
+}
+
+impl<T, C: Code<T>> Iterator for Iter<'_, T, C> {
+    type Item = Result<T, GetError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match calls::get::<T, C>(self.port, None, Patience::Endless).map_err(never_empty) {
+            Err(GetError::ShutDown | GetError::Abandoned) => None,
+            other => Some(other),
+        }
+    }
+}
+
+/// Iterates over the items of a queue up to one that equals a given one.
+///
+/// Made by [`Queue::iter_until`](crate::Queue::iter_until).
+#[must_use = "an iterator takes nothing until it is asked"]
+pub struct IterUntil<'a, T, C = Postcard> {
+    items: Iter<'a, T, C>,
+    /// None once it has come.
+    stop: Option<T>,
+}
+
+impl<'a, T, C> IterUntil<'a, T, C> {
+    pub(crate) fn new(items: Iter<'a, T, C>, stop: T) -> Self {
+        Self { items, stop: Some(stop) }
+    }
+}
+
+impl<T: PartialEq, C: Code<T>> Iterator for IterUntil<'_, T, C> {
+    type Item = Result<T, GetError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let stop = self.stop.as_ref()?;
+        let next = self.items.next();
+        if !matches!(&next, Some(item) if !item.as_ref().is_ok_and(|item| item == stop)) {
+            self.stop = None;
+            return None;
+        }
+        next
+    }
+}
+
+impl<T, C> fmt::Debug for Iter<'_, T, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Iter").finish_non_exhaustive()
+    }
+}
+
+impl<T, C> fmt::Debug for IterUntil<'_, T, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IterUntil").finish_non_exhaustive()
+    }
+}

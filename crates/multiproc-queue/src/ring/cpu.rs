@@ -1,0 +1,47 @@
+//! Which core this thread runs on, to know whether spinning can help.
+
+#![expect(unsafe_code, reason = "one call of the C library")]
+
+use multiproc_sys::primitive::{AtomicU32, Ordering::Relaxed};
+
+/// How often a leader looks before it sleeps, if the other side runs elsewhere.
+const SPINS: u32 = 2000;
+/// Every so many looks it sees whether the other side still does.
+const BETWEEN: u32 = 32;
+
+/// The core's number plus one, or 0 where it is not known.
+#[inline]
+fn current() -> u32 {
+    // SAFETY: Reads a number.
+    unsafe { libc::sched_getcpu() }.wrapping_add(1).cast_unsigned()
+}
+
+/// Notes on which core a side was last at work.
+#[inline]
+pub(super) fn note(cpu: &AtomicU32) {
+    let here = current();
+    if cpu.load(Relaxed) != here {
+        cpu.store(here, Relaxed);
+    }
+}
+
+/// True if the other side was last at work on another core than this one.
+#[inline]
+pub(super) fn is_elsewhere(peer: &AtomicU32) -> bool {
+    let there = peer.load(Relaxed);
+    there != 0 && there != current()
+}
+
+/// Looks again and again while the other side is at work on another core; true as soon as a look succeeds.
+pub(super) fn spin(peer: &AtomicU32, mut look: impl FnMut() -> bool) -> bool {
+    for turn in 0..SPINS {
+        if turn % BETWEEN == 0 && !is_elsewhere(peer) {
+            return false;
+        }
+        if look() {
+            return true;
+        }
+        std::hint::spin_loop();
+    }
+    false
+}

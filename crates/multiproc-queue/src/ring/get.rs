@@ -1,0 +1,182 @@
+//! Taking a record.
+
+use multiproc_sys::primitive::{
+    AtomicU64,
+    Ordering::{Acquire, Relaxed, Release, SeqCst},
+};
+
+use super::{
+    Descriptors, Landing, Refused, Ring, cpu,
+    layout::{DISCARDED, ENDED, Header, OPEN, Position, SOFT, WORD, span},
+    lock::Led,
+    packets::Inbox,
+    patience::{Patience, Waiting},
+};
+
+/// What was taken, besides its payload.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    /// True if the payload is the length of the item, and the first descriptor its file.
+    pub(crate) in_file: bool,
+    /// The descriptors that came with it.
+    pub(crate) fds: Descriptors,
+    /// False if the record had descriptors and they could not be received.
+    pub(crate) is_complete: bool,
+}
+
+impl Ring {
+    /// Takes the oldest record and copies its payload to `landing`.
+    ///
+    /// If this process is killed, the record is with the next consumer or was in this one's hands. A `claim` is set to
+    /// the record's number plus one before the record is taken, so that there is no moment at which nobody has it.
+    #[inline]
+    pub(crate) fn get(
+        &self,
+        landing: &mut impl Landing,
+        claim: Option<&AtomicU64>,
+        inbox: Inbox<'_>,
+        waiting: &mut Waiting,
+    ) -> Result<Taken, Refused> {
+        let fields = self.fields();
+        if let Patience::None = waiting.patience
+            && self.is_surely_empty()
+        {
+            return Err(Refused::TimedOut);
+        }
+        let held = fields.get.side.lock(&fields.put.side, waiting.patience)?;
+        if held.died {
+            fields.put.side.forget_leader();
+        }
+        loop {
+            let tail = Position(fields.tail.load(Relaxed));
+            if fields.state.shutdown.load(Relaxed) != DISCARDED
+                && let Some((header, offset)) = self.find(tail)?
+            {
+                let (taken, end) = self.take(tail, (header, offset), landing, claim, inbox)?;
+                drop(held);
+                if SOFT < end {
+                    self.trim_if_drained();
+                }
+                return Ok(taken);
+            }
+            self.wait_for_record(tail, inbox, waiting)?;
+        }
+    }
+
+    /// Copies the payload, then takes the record by one store.
+    #[inline]
+    fn take(
+        &self,
+        tail: Position,
+        (header, offset): (Header, usize),
+        landing: &mut impl Landing,
+        claim: Option<&AtomicU64>,
+        inbox: Inbox<'_>,
+    ) -> Result<(Taken, usize), Refused> {
+        let fields = self.fields();
+        let (start, end) = span(offset, header.length());
+        let mut payload = self.bytes(start, header.length())?;
+        self.word(end)?;
+        let mut packet = None;
+        if header.kind().has_packet {
+            let number = payload.get::<u64>(0).map_err(|_| Refused::Damaged)?;
+            packet = Some((number, self.look_for_packet(inbox, number)));
+            payload = payload.slice(WORD..).map_err(|_| Refused::Damaged)?;
+        }
+        if !landing.land(payload) {
+            return Err(Refused::OutOfMemory);
+        }
+        let number = tail.count();
+        if let Some(claim) = claim {
+            claim.store(u64::from(number) + 1, SeqCst);
+        }
+        fields.tail.store(Position::new(end, number.wrapping_add(1)).0, Release);
+        cpu::note(&fields.get_cpu);
+        let (mut fds, mut is_complete) = (Descriptors::new(), true);
+        if let Some((number, is_there)) = packet {
+            // After the store: before it, a kill would leave a record without its descriptors.
+            is_complete = is_there && self.take_packet(inbox, number, &mut fds);
+        }
+        if fields.state.watched.load(SeqCst) != 0 {
+            self.settle_event();
+        }
+        Ok((Taken { in_file: header.kind().in_file, fds, is_complete }, end))
+    }
+
+    /// With the lock of the consumers held and nothing to be had: waits until a look may be worth while.
+    #[cold]
+    fn wait_for_record(
+        &self,
+        tail: Position,
+        inbox: Inbox<'_>,
+        waiting: &mut Waiting,
+    ) -> Result<(), Refused> {
+        let fields = self.fields();
+        match fields.state.shutdown.load(SeqCst) {
+            OPEN => {}
+            // A producer may have been at it when the queue was shut down.
+            ENDED if fields.put.side.is_owned() && !fields.get.side.has_leader() => {
+                std::thread::yield_now();
+                return Ok(());
+            }
+            ENDED if self.find(tail)?.is_some() => return Ok(()),
+            _ => return Err(Refused::ShutDown),
+        }
+        self.sweep_packets(inbox, tail)?;
+        if fields.state.watched.load(SeqCst) != 0 {
+            self.settle_event();
+        }
+        if waiting.patience.is_over() {
+            // Once more: with the patience used up, what has just come still counts.
+            return if self.is_there(tail) { Ok(()) } else { Err(Refused::TimedOut) };
+        }
+        let departures = *waiting.departures(&fields.state);
+        let look = || {
+            self.is_there(tail)
+                || fields.state.shutdown.load(SeqCst) != OPEN
+                || fields.state.departures.load(SeqCst) != departures
+        };
+        if cpu::spin(&fields.put_cpu, look) {
+            return Ok(());
+        }
+        let patience = waiting.patience;
+        let led = fields.put.side.lead(&fields.get.side, waiting.slices(), patience, look);
+        if led == Led::Slice || waiting.has_departed(&fields.state) {
+            return Err(Refused::Slice);
+        }
+        Ok(())
+    }
+
+    /// The record of which `position` says where it should be, if it exists; its header, and where that is.
+    #[inline]
+    pub(super) fn find(&self, position: Position) -> Result<Option<(Header, usize)>, Refused> {
+        let offset = position.offset();
+        let header = Header(self.word(offset)?.load(Acquire));
+        if !header.is_of(position.count()) {
+            return Ok(None);
+        }
+        let Some(target) = header.target() else { return Ok(Some((header, offset))) };
+        let header = Header(self.word(target)?.load(Acquire));
+        if !header.is_of(position.count()) || header.target().is_some() {
+            return Err(Refused::Damaged);
+        }
+        Ok(Some((header, target)))
+    }
+
+    /// True if the record exists; a damaged ring is found out by who takes it.
+    #[inline]
+    pub(super) fn is_there(&self, position: Position) -> bool {
+        !matches!(self.find(position), Ok(None))
+    }
+
+    /// True where one look without the lock tells that there is nothing.
+    fn is_surely_empty(&self) -> bool {
+        let fields = self.fields();
+        let tail = fields.tail.load(SeqCst);
+        !self.is_there(Position(tail))
+            && fields.tail.load(SeqCst) == tail
+            && fields.state.shutdown.load(SeqCst) == OPEN
+            && fields.state.watched.load(SeqCst) == 0
+            && fields.put.packet.load(SeqCst) == fields.get.swept.load(SeqCst)
+    }
+}

@@ -1,0 +1,215 @@
+//! The ring: records of any size in shared memory, put and taken by any number of processes, none of which a kill can
+//! hold up. The protocol is told in the README beside this file.
+
+#![expect(unsafe_code, reason = "lends the fields in the first page of the memory")]
+
+mod patience;
+mod futex;
+mod alive;
+mod pending;
+mod lock;
+mod layout;
+mod cpu;
+mod refused;
+mod memory;
+mod packets;
+mod event;
+mod put;
+mod get;
+mod state;
+mod tasks;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    ptr::NonNull,
+};
+
+use multiproc_shm::{Segment, SharedBytes, ShmError};
+use multiproc_sys::primitive::{
+    AtomicU64,
+    Ordering::{Relaxed, SeqCst},
+};
+use multiproc_wire::Handle;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use layout::{DATA, Fields, MAGIC, MARGIN, SOFT, WORD};
+
+use crate::codec::Landing;
+pub(crate) use get::Taken;
+pub(crate) use packets::Inbox;
+pub(crate) use patience::{Patience, Waiting};
+pub(crate) use put::Record;
+pub(crate) use refused::Refused;
+
+/// Address ranges to try, from the best: a limit may forbid the larger ones.
+const CAPACITIES: [usize; 4] = [1 << 30, 1 << 27, 1 << 24, 1 << 20];
+
+/// A ring, as this process has it mapped.
+#[derive(Debug)]
+pub(crate) struct Ring {
+    segment: Segment,
+    // Invariant: the first page of `segment`, which lives as long as this; every field is atomic.
+    fields: NonNull<Fields>,
+    /// The bytes for records: `DATA..` of the segment.
+    capacity: usize,
+    /// The most items at a time.
+    bound: u32,
+    event: event::Event,
+}
+
+// SAFETY: `fields` points to atomics only, in memory that `segment` keeps.
+unsafe impl Send for Ring {}
+// SAFETY: As for `Send`.
+unsafe impl Sync for Ring {}
+
+impl Ring {
+    /// Makes a ring for at most `bound` items, 0 being no limit.
+    ///
+    /// # Errors
+    ///
+    /// What the system says where there is no memory, address range or descriptor.
+    pub(crate) fn new(bound: usize) -> Result<Self, ShmError> {
+        let mut smaller = CAPACITIES.into_iter();
+        let segment = loop {
+            match (Segment::sparse(DATA + smaller.next().unwrap_or(SOFT)), smaller.len()) {
+                (Ok(segment), _) => break segment,
+                (Err(err), 0) => return Err(err),
+                (Err(_), _) => {}
+            }
+        };
+        Self::in_segment(segment, bound)
+    }
+
+    fn in_segment(segment: Segment, bound: usize) -> Result<Self, ShmError> {
+        segment.reserve(0, DATA)?;
+        let bytes = segment.bytes();
+        // SAFETY: Memory that nobody else has yet, of the size of the fields, page-aligned and zeroed.
+        let fields = unsafe { bytes.as_ptr().cast::<Fields>().as_ref() };
+        fields.fixed.capacity.store((segment.size() - DATA) as u64, Relaxed);
+        fields.fixed.bound.store(bound as u64, Relaxed);
+        fields.fixed.namespace.store(namespace(), Relaxed);
+        let soft = SOFT.min(segment.size() - DATA) as u64;
+        fields.put.soft.store(soft, Relaxed);
+        fields.put.lap.store(soft, Relaxed);
+        fields.fixed.magic.store(MAGIC, SeqCst);
+        let event = event::Event::new().map_err(os("make the event of a queue"))?;
+        Self::attach(segment, event)
+    }
+
+    /// Checks what came from outside before anything relies on it.
+    fn attach(segment: Segment, event: event::Event) -> Result<Self, ShmError> {
+        let foreign = |what| Err(ShmError::Foreign { what });
+        if segment.size() < DATA + 2 * MARGIN {
+            return foreign("a segment too small for a queue");
+        }
+        // SAFETY: A mapping of at least that size, page-aligned; all fields are atomics, for which any bits are values.
+        let fields = unsafe { segment.bytes().as_ptr().cast::<Fields>().as_ref() };
+        let capacity = segment.size() - DATA;
+        if fields.fixed.magic.load(SeqCst) != MAGIC
+            || fields.fixed.capacity.load(Relaxed) != capacity as u64
+            || capacity % WORD != 0
+        {
+            return foreign("a segment that is no queue");
+        }
+        let theirs = fields.fixed.namespace.load(Relaxed);
+        let ours = namespace();
+        if theirs != ours && theirs != 0 && ours != 0 {
+            return foreign(
+                "a queue of another pid namespace, whose processes cannot be told from ours: \
+                 use a connection between containers",
+            );
+        }
+        let bound = match fields.fixed.bound.load(Relaxed) {
+            0 => u32::MAX,
+            bound => u32::try_from(bound).unwrap_or(u32::MAX),
+        };
+        let fields = NonNull::from(fields);
+        Ok(Self { segment, fields, capacity, bound, event })
+    }
+
+    #[inline]
+    fn fields(&self) -> &Fields {
+        // SAFETY: By the invariant of `fields`.
+        unsafe { self.fields.as_ref() }
+    }
+
+    /// The word at a place among the records; none beyond the end, where only a damaged ring leads.
+    #[inline]
+    fn word(&self, offset: usize) -> Result<&AtomicU64, Refused> {
+        if self.capacity - WORD < offset || offset % WORD != 0 {
+            return Err(Refused::Damaged);
+        }
+        // SAFETY: Within the mapping, by the check; aligned, for `DATA` is; and only accessed atomically.
+        let place = unsafe { self.segment.as_ptr().byte_add(DATA + offset) };
+        // SAFETY: As above, and the mapping lives as long as `self`.
+        Ok(unsafe { AtomicU64::from_ptr(place.as_ptr().cast()) })
+    }
+
+    /// Bytes among the records.
+    #[inline]
+    fn bytes(&self, offset: usize, length: usize) -> Result<SharedBytes<'_>, Refused> {
+        let start = DATA + offset;
+        self.segment
+            .bytes()
+            .slice(start..start.saturating_add(length))
+            .map_err(|_| Refused::Damaged)
+    }
+
+    /// The longest payload of a record, in bytes: one that always fits an empty ring.
+    pub(crate) fn longest(&self) -> usize {
+        (self.capacity / 2 - MARGIN).min(u32::MAX as usize - 1)
+    }
+
+    /// The most items at a time; none if there is no limit.
+    pub(crate) fn bound(&self) -> Option<u32> {
+        (self.bound != u32::MAX).then_some(self.bound)
+    }
+
+    /// Two numbers that tell this ring from every other.
+    pub(crate) fn identity(&self) -> (u64, u64) {
+        self.segment.identity()
+    }
+}
+
+fn os(what: &'static str) -> impl FnOnce(std::io::Error) -> ShmError {
+    move |source| ShmError::Os { what: what.into(), source }
+}
+
+/// The pid namespace of this process as a number; 0 where it cannot be seen.
+fn namespace() -> u64 {
+    rustix::fs::stat("/proc/self/ns/pid").map_or(0, |stat| stat.st_ino)
+}
+
+/// What a ring is made of, in a message.
+#[derive(Serialize, Deserialize)]
+struct Parts {
+    segment: Segment,
+    event: Handle,
+}
+
+impl Serialize for Ring {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let event = self.event.handle();
+        Parts { segment: self.segment.clone(), event }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Ring {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let parts = Parts::deserialize(deserializer)?;
+        Self::attach(parts.segment, event::Event::from_handle(parts.event))
+            .map_err(de::Error::custom)
+    }
+}
+
+impl AsFd for Ring {
+    /// The event, which is readable while there may be an item; see [`watch`](Self::watch).
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.event.as_fd()
+    }
+}
+
+/// Descriptors that came with a record.
+pub(crate) type Descriptors = Vec<OwnedFd>;

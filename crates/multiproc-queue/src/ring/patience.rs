@@ -1,0 +1,114 @@
+//! How long a call waits.
+
+use std::time::{Duration, Instant};
+
+use multiproc_sys::primitive::Ordering::SeqCst;
+
+use super::layout::State;
+
+/// How long a call waits for room or for an item.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Patience {
+    /// Not at all.
+    None,
+    /// Until then.
+    Until(Instant),
+    /// As long as it takes.
+    Endless,
+}
+
+impl Patience {
+    /// As long as `timeout`, or for ever where that is beyond what the clock can tell.
+    pub(crate) fn of(timeout: Duration) -> Self {
+        multiproc_sys::poll::deadline_after(timeout).map_or(Self::Endless, Self::Until)
+    }
+
+    pub(super) fn is_over(self) -> bool {
+        match self {
+            Self::None => true,
+            Self::Until(deadline) => deadline <= Instant::now(),
+            Self::Endless => false,
+        }
+    }
+}
+
+/// The first and the longest time that anybody sleeps without looking again by himself.
+///
+/// It is the second line of defence: where the kernel wakes nobody, and for what nobody is woken for.
+const FIRST: Duration = Duration::from_millis(20);
+const LONGEST: Duration = Duration::from_millis(500);
+
+/// The slices that a wait is cut into.
+#[derive(Debug)]
+pub(super) struct Slices {
+    length: Duration,
+    end: Instant,
+}
+
+/// How long the first slice of a wait is.
+#[cfg(not(test))]
+fn first() -> Duration {
+    FIRST
+}
+
+/// A test whose threads must be woken does without the second line of defence.
+#[cfg(test)]
+fn first() -> Duration {
+    if super::tests::WITHOUT_SLICES.get() { Duration::from_secs(1000) } else { FIRST }
+}
+
+impl Slices {
+    pub(super) fn new() -> Self {
+        let length = first();
+        Self { length, end: Instant::now() + length }
+    }
+
+    /// When the present slice ends, or the patience if that is earlier.
+    pub(super) fn end(&self, patience: Patience) -> Instant {
+        match patience {
+            Patience::Until(deadline) => self.end.min(deadline),
+            _ => self.end,
+        }
+    }
+
+    /// If the present slice is over, begins the next one, twice as long.
+    pub(super) fn next(&mut self) -> bool {
+        let now = Instant::now();
+        if now < self.end {
+            return false;
+        }
+        self.length = (self.length * 2).min(LONGEST);
+        self.end = now + self.length;
+        true
+    }
+}
+
+/// One call's waiting: its patience, and where it stands in its slices.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(super) patience: Patience,
+    slices: Option<Slices>,
+    /// The number of departures of which this call knows.
+    departures: Option<u32>,
+}
+
+impl Waiting {
+    #[inline]
+    pub(crate) fn new(patience: Patience) -> Self {
+        Self { patience, slices: None, departures: None }
+    }
+
+    pub(super) fn departures(&mut self, state: &State) -> &mut u32 {
+        self.departures.get_or_insert_with(|| state.departures.load(SeqCst))
+    }
+
+    /// True if somebody has let go of the queue since this was last asked.
+    pub(super) fn has_departed(&mut self, state: &State) -> bool {
+        let now = state.departures.load(SeqCst);
+        std::mem::replace(self.departures(state), now) != now
+    }
+
+    pub(super) fn slices(&mut self) -> &mut Slices {
+        self.slices.get_or_insert_with(Slices::new)
+    }
+}

@@ -1,0 +1,320 @@
+//! Putting a record.
+
+use std::{hint::spin_loop, io::ErrorKind, os::fd::BorrowedFd};
+
+use multiproc_sys::primitive::Ordering::{Acquire, Relaxed, Release, SeqCst};
+
+use super::{
+    Refused, Ring, cpu,
+    layout::{Header, Kind, OPEN, Position, WORD, difference, span},
+    lock::{Held, Led},
+    patience::{Patience, Waiting},
+};
+
+/// What is to be put.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Record<'a> {
+    /// The payload, at most as long as [`Ring::longest`] says.
+    pub(crate) bytes: &'a [u8],
+    /// Descriptors that go with it.
+    pub(crate) fds: &'a [BorrowedFd<'a>],
+    /// The socket that descriptors are sent through.
+    pub(crate) outbox: Option<BorrowedFd<'a>>,
+    /// True if the payload is the length of the item, and the first descriptor its file.
+    pub(crate) in_file: bool,
+}
+
+/// Where a record goes.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// Where its header goes: at `head`, or where the mark leads that stands there then.
+    header: usize,
+    payload: usize,
+    /// Where the next header goes.
+    end: usize,
+}
+
+/// What a record finds.
+enum Fit {
+    /// Room behind the last record.
+    Ahead(Place),
+    /// Room at the start.
+    Round(Place),
+    /// Room, if the ring takes more memory.
+    Grow(Place),
+    Nowhere,
+}
+
+/// How many pauses 4 KiB of fresh memory are worth.
+const PAUSES: usize = 100;
+/// The room by which the ring grows before it waits for the consumer again.
+const LAP: u64 = 64 * 1024;
+
+impl Ring {
+    /// Puts a record, and returns its number, which is counted modulo 2^28.
+    #[inline]
+    pub(crate) fn put(&self, record: &Record<'_>, waiting: &mut Waiting) -> Result<u32, Refused> {
+        let fields = self.fields();
+        if let Patience::None = waiting.patience
+            && self.is_surely_full()
+        {
+            return Err(Refused::TimedOut);
+        }
+        let held = fields.put.side.lock(&fields.get.side, waiting.patience)?;
+        match self.put_at_once(&held, record)? {
+            Some(number) => Ok(number),
+            None => self.put_patiently(held, record, waiting),
+        }
+    }
+
+    /// The common case: there is room behind the last record, and nothing else to do.
+    #[inline]
+    fn put_at_once(&self, held: &Held<'_>, record: &Record<'_>) -> Result<Option<u32>, Refused> {
+        let fields = self.fields();
+        let put = &fields.put;
+        let busy = fields.state.shutdown.load(Relaxed) | fields.state.watched.load(SeqCst);
+        if held.died || busy != 0 || !record.fds.is_empty() {
+            return Ok(None);
+        }
+        let head = Position(fields.head.load(Relaxed));
+        let tail = Position(put.tail_seen.load(Relaxed));
+        let (payload, end) = span(head.offset(), record.bytes.len());
+        let limit = match tail.offset() {
+            // Records lie in front of `head` only, or there are none.
+            tail if tail <= head.offset() => put.soft.load(Relaxed),
+            tail => tail as u64,
+        };
+        let limit = limit.min(put.reserved.load(Relaxed));
+        if limit < (end + WORD) as u64 || self.bound <= difference(head.count(), tail.count()) {
+            return Ok(None);
+        }
+        let place = Place { header: head.offset(), payload, end };
+        self.commit(head, place, record, None)?;
+        Ok(Some(head.count()))
+    }
+
+    /// All other cases.
+    #[cold]
+    fn put_patiently(
+        &self,
+        mut held: Held<'_>,
+        record: &Record<'_>,
+        waiting: &mut Waiting,
+    ) -> Result<u32, Refused> {
+        let fields = self.fields();
+        loop {
+            if held.died {
+                self.recover()?;
+                held.died = false;
+            }
+            if fields.state.shutdown.load(SeqCst) != OPEN {
+                return Err(Refused::ShutDown);
+            }
+            let head = Position(fields.head.load(Relaxed));
+            let place = self.find_place(head, record)?;
+            if let Some(place) = place {
+                self.make_memory(place.end + WORD)?;
+                match self.send_packet(record) {
+                    Ok(packet) => return self.complete(head, place, record, packet),
+                    // A full socket is a full queue.
+                    Err(err) if err.kind() == ErrorKind::WouldBlock => {}
+                    Err(err) => return Err(Refused::Os(err)),
+                }
+            }
+            let tail = fields.put.tail_seen.load(Relaxed);
+            if place.is_some() && Position(tail).count() == head.count() {
+                // Of packets that belong to no record, then; a consumer that waits throws them away.
+                fields.put.side.nudge();
+            }
+            if waiting.patience.is_over() {
+                return Err(Refused::TimedOut);
+            }
+            let departures = *waiting.departures(&fields.state);
+            let look = || {
+                fields.tail.load(SeqCst) != tail
+                    || fields.state.shutdown.load(SeqCst) != OPEN
+                    || fields.state.departures.load(SeqCst) != departures
+            };
+            if cpu::spin(&fields.get_cpu, look) {
+                continue;
+            }
+            let patience = waiting.patience;
+            let led = fields.get.side.lead(&fields.put.side, waiting.slices(), patience, look);
+            if led == Led::Slice || waiting.has_departed(&fields.state) {
+                return Err(Refused::Slice);
+            }
+        }
+    }
+
+    /// Puts a record for which there are room and memory, and announces it to those who watch.
+    fn complete(
+        &self,
+        head: Position,
+        place: Place,
+        record: &Record<'_>,
+        packet: Option<u64>,
+    ) -> Result<u32, Refused> {
+        let is_watched = self.fields().state.watched.load(SeqCst) != 0;
+        if is_watched {
+            // Before the record exists, so that a kill right after cannot leave it unannounced.
+            self.event.announce();
+        }
+        self.commit(head, place, record, packet)?;
+        if is_watched {
+            // And after, for a consumer may have found nothing yet, and taken that one back.
+            self.event.announce();
+        }
+        Ok(head.count())
+    }
+
+    /// Writes the record. The last store of a header or mark is what makes it exist.
+    #[inline]
+    fn commit(
+        &self,
+        head: Position,
+        place: Place,
+        record: &Record<'_>,
+        packet: Option<u64>,
+    ) -> Result<(), Refused> {
+        let fields = self.fields();
+        let kind = Kind { has_packet: packet.is_some(), in_file: record.in_file };
+        let length = record.bytes.len() + packet.map_or(0, |_| WORD);
+        let payload = self.bytes(place.payload, length)?;
+        let mut at = 0;
+        if let Some(packet) = packet {
+            payload.write(0, &packet.to_ne_bytes()).map_err(|_| Refused::Damaged)?;
+            at = WORD;
+        }
+        payload.write(at, record.bytes).map_err(|_| Refused::Damaged)?;
+        let next = self.word(place.end)?;
+        let first = self.word(place.header)?;
+        let mark = self.word(head.offset())?;
+        // What lies there from former times must not be taken for the next record.
+        next.store(0, Relaxed);
+        let header = Header::new(head.count(), length, kind);
+        if place.header == head.offset() {
+            first.store(header.0, Release);
+        } else {
+            first.store(header.0, Relaxed);
+            mark.store(Header::mark(head.count(), place.header).0, Release);
+        }
+        let head = Position::new(place.end, head.count().wrapping_add(1));
+        fields.head.store(head.0, Release);
+        cpu::note(&fields.put_cpu);
+        Ok(())
+    }
+
+    /// A place for a record, or none if there is no room.
+    fn find_place(&self, head: Position, record: &Record<'_>) -> Result<Option<Place>, Refused> {
+        let length = record.bytes.len() + if record.fds.is_empty() { 0 } else { WORD };
+        let fields = self.fields();
+        let put = &fields.put;
+        let wanted = length.saturating_mul(4).min(self.capacity) as u64;
+        if put.soft.load(Relaxed) < wanted {
+            put.soft.store(wanted, Relaxed);
+        }
+        let mut pauses = None;
+        loop {
+            let tail = Position(fields.tail.load(Acquire));
+            put.tail_seen.store(tail.0, Relaxed);
+            if self.bound <= difference(head.count(), tail.count()) {
+                return Ok(None);
+            }
+            match self.fit(head, tail, length) {
+                Fit::Ahead(place) => return Ok(Some(place)),
+                Fit::Round(place) => {
+                    self.trim_behind(head);
+                    put.top.store(0, Relaxed);
+                    put.turn.store(head.offset() as u64, Relaxed);
+                    put.lap.store(put.soft.load(Relaxed), Relaxed);
+                    return Ok(Some(place));
+                }
+                Fit::Grow(place) => {
+                    // First gives a consumer on another core the time that a fresh page would cost, to free the start.
+                    let end = place.end as u64;
+                    let is_worth =
+                        put.lap.load(Relaxed) < end && cpu::is_elsewhere(&fields.get_cpu);
+                    let most = if is_worth { PAUSES * (1 + length / 4096) } else { 0 };
+                    if self.pause_until_moved(tail, pauses.get_or_insert(most)) {
+                        continue;
+                    }
+                    if put.lap.load(Relaxed) < end {
+                        put.lap.store(end + LAP, Relaxed);
+                    }
+                    if place.header != head.offset() {
+                        put.top.store(place.header as u64, Relaxed);
+                    }
+                    return Ok(Some(place));
+                }
+                Fit::Nowhere => return Ok(None),
+            }
+        }
+    }
+
+    /// Where a record of this length would go.
+    fn fit(&self, head: Position, tail: Position, length: usize) -> Fit {
+        let put = &self.fields().put;
+        let span_of = |header| {
+            let (payload, end) = span(header, length);
+            Place { header, payload, end }
+        };
+        let ahead = span_of(head.offset());
+        let is_below = |place: &Place, limit: usize| place.end + WORD <= limit;
+        if head.offset() < tail.offset() {
+            if is_below(&ahead, tail.offset()) {
+                return Fit::Ahead(ahead);
+            }
+            // Behind the mark, up to which there are records still.
+            let beyond = span_of(put.turn.load(Relaxed) as usize / WORD * WORD + WORD);
+            let is_free = tail.offset() < beyond.header && is_below(&beyond, self.capacity);
+            return if is_free { Fit::Grow(beyond) } else { Fit::Nowhere };
+        }
+        if is_below(&ahead, put.soft.load(Relaxed) as usize) {
+            return Fit::Ahead(ahead);
+        }
+        let top = put.top.load(Relaxed) as usize;
+        let may_turn = tail.offset() >= top || head.offset() < top;
+        let start = span_of(0);
+        if may_turn && is_below(&start, tail.offset()) {
+            return Fit::Round(start);
+        }
+        if is_below(&ahead, self.capacity) { Fit::Grow(ahead) } else { Fit::Nowhere }
+    }
+
+    /// Waits for at most so many pauses until a consumer has taken something.
+    fn pause_until_moved(&self, tail: Position, pauses: &mut usize) -> bool {
+        while *pauses > 0 {
+            *pauses -= 1;
+            if self.fields().tail.load(Relaxed) != tail.0 {
+                return true;
+            }
+            spin_loop();
+        }
+        false
+    }
+
+    /// After a producer was killed: if its record exists already, counts it. Done twice, it is as if done once.
+    pub(super) fn recover(&self) -> Result<(), Refused> {
+        let fields = self.fields();
+        fields.get.side.forget_leader();
+        let head = Position(fields.head.load(Relaxed));
+        if let Some((header, offset)) = self.find(head)? {
+            let (_, end) = span(offset, header.length());
+            self.word(end)?;
+            fields.head.store(Position::new(end, head.count().wrapping_add(1)).0, Release);
+        }
+        Ok(())
+    }
+
+    /// True where one look without the lock tells that there is no room.
+    fn is_surely_full(&self) -> bool {
+        let fields = self.fields();
+        let tail = Position(fields.tail.load(SeqCst));
+        let head = Position(fields.head.load(SeqCst));
+        let is_at_bound = self.bound <= difference(head.count(), tail.count())
+            && difference(head.count(), tail.count()) < u32::MAX >> 5;
+        // A leader that waits for room was there first.
+        let is_led = fields.get.side.has_leader() && fields.put.side.is_owned();
+        (is_at_bound || is_led) && fields.state.shutdown.load(SeqCst) == OPEN
+    }
+}

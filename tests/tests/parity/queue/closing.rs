@@ -1,0 +1,133 @@
+//! Closing, joining the thread, shutting down.
+
+use std::{fs::File, time::Duration};
+
+use multiproc::{
+    Context, Failure, Queue,
+    queue::{Closed, GetError, PutError},
+    wire::Fd,
+};
+use multiproc_tests::{TestResult, each_start_method, once};
+
+once! { closed_handle_does_nothing, thread_is_joined_after_close_only, shut_down_is_seen_by_all_handles }
+each_start_method! {
+    exit_waits_for_what_has_no_room, exit_does_not_wait_where_that_is_called_off, unread_items_outlive_their_process,
+    waiting_ends_with_the_queue
+}
+
+// parity: queue.empty-after-close, queue.use-after-close, queue.close-idempotent
+fn closed_handle_does_nothing() -> TestResult {
+    let q = Queue::<u32>::new()?;
+    let other = q.clone();
+    q.put(1)?;
+    q.close();
+    q.close();
+    q.join_thread()?;
+    q.join_thread()?;
+    assert_eq!(q.is_empty(), Err(Closed));
+    assert!(Closed.to_string().contains("handle is closed"));
+    assert!(matches!(q.put(2), Err(PutError::Closed(2))));
+    assert!(matches!(q.get(), Err(GetError::Closed)));
+    assert_eq!(q.get().unwrap_err().to_string(), "queue is closed");
+    assert_eq!(other.get()?, 1, "a clone goes on");
+    Ok(())
+}
+
+// parity: queue.join-thread-needs-close
+fn thread_is_joined_after_close_only() -> TestResult {
+    let q = Queue::<u32>::new()?;
+    assert_eq!(
+        q.join_thread().unwrap_err().to_string(),
+        "queue is not closed: call close before join_thread"
+    );
+    Ok(())
+}
+
+fn shut_down_is_seen_by_all_handles() -> TestResult {
+    let q = Queue::<u32>::new()?;
+    let other = q.clone();
+    q.put_many([1, 2])?;
+    other.shutdown(false);
+    assert!(matches!(q.put(3), Err(PutError::ShutDown(3))));
+    assert_eq!(q.get()?, 1);
+    q.shutdown(true);
+    assert!(matches!(other.get(), Err(GetError::ShutDown)));
+    assert_eq!(other.qsize(), 0);
+    Ok(())
+}
+
+fn waiting_ends_with_the_queue(ctx: &Context) -> TestResult {
+    let (empty, ready) = (Queue::<u32>::new()?, Queue::<u32>::new()?);
+    let children: Vec<_> = (0..3)
+        .map(|_| ctx.start(wait_for_the_end, (empty.clone(), ready.clone())))
+        .collect::<Result<_, _>>()?;
+    for _ in 0..3 {
+        ready.get()?;
+    }
+    empty.shutdown(false);
+    for child in children {
+        assert!(child.result()??);
+    }
+    Ok(())
+}
+
+fn wait_for_the_end(empty: Queue<u32>, ready: Queue<u32>) -> Result<bool, Failure> {
+    ready.put(1)?;
+    Ok(matches!(empty.get(), Err(GetError::ShutDown)))
+}
+
+/// More descriptors than a socket takes, so that there is no room.
+const MANY: usize = 700;
+
+fn put_many_files(q: Queue<(usize, Fd<File>)>, cancel: bool) -> Result<usize, Failure> {
+    for number in 0..MANY {
+        q.put((number, Fd(File::open("/dev/null")?)))?;
+    }
+    assert_eq!(q.qsize(), MANY, "what waits in this process counts");
+    if cancel {
+        q.cancel_join_thread();
+    }
+    Ok(q.qsize())
+}
+
+// parity: queue.fork-child-flushes, queue.join-thread-flushes, queue.unread-daemonic
+fn exit_waits_for_what_has_no_room(ctx: &Context) -> TestResult {
+    let q = Queue::new()?;
+    let child = ctx.process().daemon(false).start(put_many_files, (q.clone(), false))?;
+    while q.qsize() < 50 {
+        std::thread::yield_now();
+    }
+    assert!(!child.join_timeout(Duration::from_millis(300))?, "it waits for a reader");
+    for number in 0..MANY {
+        assert_eq!(q.get()?.0, number);
+    }
+    assert_eq!(child.result()??, MANY);
+    assert_eq!(child.exitcode(), Some(0));
+    Ok(())
+}
+
+fn exit_does_not_wait_where_that_is_called_off(ctx: &Context) -> TestResult {
+    let q = Queue::new()?;
+    let child = ctx.start(put_many_files, (q.clone(), true))?;
+    child.result()??;
+    child.join()?;
+    let arrived = q.drain().collect::<Result<Vec<_>, _>>()?;
+    assert!(0 < arrived.len() && arrived.len() < MANY, "{} arrived", arrived.len());
+    assert!(arrived.iter().map(|(number, _)| *number).eq(0..arrived.len()));
+    Ok(())
+}
+
+fn unread_items_outlive_their_process(ctx: &Context) -> TestResult {
+    let q = Queue::<Vec<u8>>::new()?;
+    let child = ctx.start(put_a_megabyte, (q.clone(),))?;
+    child.result()??;
+    child.join()?;
+    assert_eq!(child.exitcode(), Some(0), "though nobody has read");
+    assert_eq!(q.get()?.len(), 1_000_000);
+    Ok(())
+}
+
+fn put_a_megabyte(q: Queue<Vec<u8>>) -> Result<(), Failure> {
+    q.put(vec![7; 1_000_000])?;
+    Ok(())
+}

@@ -1,0 +1,5 @@
+//! Queues whose users are killed at any moment.
+
+multiproc::auto_init!();
+
+mod storm;
