@@ -10,7 +10,7 @@ use multiproc::{
     Context, Failure,
     connection::Address,
     managers::{
-        BaseManager, CallError, ManagerError, Proxy, Type, TypedProxy,
+        BaseManager, CallError, ManagerError, Proxy, Sharing, Type, TypedProxy,
         pickle::Object,
         types::{Dict, Queue},
     },
@@ -25,6 +25,7 @@ once! {
     server_serves_until_told_otherwise,
     many_clients_are_served_at_once,
     strangers_are_no_trouble,
+    queue_of_processes_is_exported,
 }
 
 each_start_method! { queue_between_three }
@@ -197,4 +198,37 @@ fn strangers_are_no_trouble() -> TestResult {
     drop(silent);
     assert_eq!(list.into_proxy().call::<_, usize>("__len__", ())?, 2);
     Ok(())
+}
+
+/// A queue between processes of this program, for clients of others.
+struct Exported(multiproc::Queue<String>);
+
+#[multiproc::shared]
+impl Exported {
+    pub fn get(&self) -> Result<String, String> {
+        self.0.get().map_err(|err| err.to_string())
+    }
+}
+
+// parity: remote_manager.local-queue-exported
+fn queue_of_processes_is_exported() -> TestResult {
+    let queue = multiproc::Queue::<String>::new()?;
+    let child = multiproc::spawn(say_hello, (queue.clone(),))?;
+    let server = BaseManager::builder()
+        .authkey("k")
+        .share("get_queue", Sharing::new(Exported(queue)))
+        .get_server()?;
+    let address = server.address().clone();
+    let serving = thread::spawn(move || server.serve_forever());
+    let client = BaseManager::builder().address(&address).authkey("k").connect()?;
+    let queue = ExportedProxy::from(client.create("get_queue", ())?);
+    assert_eq!(queue.get()?, "local hello");
+    child.result()??;
+    client.shutdown_server()?;
+    serving.join().unwrap()?;
+    Ok(())
+}
+
+fn say_hello(queue: multiproc::Queue<String>) -> Result<(), Failure> {
+    Ok(queue.put("local hello".to_owned())?)
 }
