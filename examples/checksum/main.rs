@@ -100,7 +100,9 @@ fn checksum(pool: &Pool, options: &Options, report: &mut Report) -> Result<(), E
             }
         }
     });
-    for result in pool.imap(hash_file, files).chunksize(CHUNK).buffersize(WINDOW) {
+    // Without retries each file is sent by itself, or a worker that dies of one would take along what it had of others.
+    let chunksize = if options.retries == 0 { 1 } else { CHUNK };
+    for result in pool.imap(hash_file, files).chunksize(chunksize).buffersize(WINDOW) {
         if let Err(err) = &result
             && is_the_end(err)
         {
@@ -110,13 +112,6 @@ fn checksum(pool: &Pool, options: &Options, report: &mut Report) -> Result<(), E
         for (folder, err) in &errors {
             report.error(folder, err);
         }
-        // Without retries: its worker may have died of another file, before it could send what it had of this one.
-        let result = result.or_else(|err| match err {
-            TaskError::WorkerLost { .. } if options.retries == 0 => {
-                pool.apply(hash_file, (file.clone(),))
-            }
-            err => Err(err),
-        });
         match result {
             Ok(outcome) => report.line(&file, &outcome).map_err(End::Output)?,
             Err(err) if is_the_end(&err) => return Err(End::Pool(err)),
