@@ -10,7 +10,7 @@ use std::{
     cell::RefCell,
     mem::ManuallyDrop,
     panic::{self, AssertUnwindSafe, PanicHookInfo, catch_unwind},
-    sync::OnceLock,
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError},
 };
 
 use multiproc_image::family;
@@ -66,6 +66,7 @@ pub(crate) fn watch_panics() {
     }
     let _ = PREVIOUS.set(panic::take_hook());
     panic::set_hook(Box::new(|info| {
+        let _telling = TELLING.lock().unwrap_or_else(PoisonError::into_inner);
         let report = observe(info);
         if let Some(previous) = PREVIOUS.get() {
             previous(info);
@@ -76,6 +77,18 @@ pub(crate) fn watch_panics() {
             last_words(&report);
         }
     }));
+}
+
+/// Held while a panic is told of: std guards backtraces by a lock that a forked child would find locked for ever.
+static TELLING: Mutex<()> = Mutex::new(());
+
+/// Keeps other threads from telling of a panic; none if one does so right now.
+pub(crate) fn try_silence() -> Option<MutexGuard<'static, ()>> {
+    match TELLING.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(err)) => Some(err.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
 }
 
 /// Writes down what is known of a panic, and prints whose it is.

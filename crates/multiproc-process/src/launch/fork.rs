@@ -2,7 +2,12 @@
 
 #![expect(unsafe_code, reason = "fork(2)")]
 
-use std::{io::Write, os::fd::OwnedFd};
+use std::{
+    io::{StderrLock, StdoutLock, Write},
+    os::fd::OwnedFd,
+    sync::MutexGuard,
+    time::{Duration, Instant},
+};
 
 use multiproc_image::{
     StartError, exit,
@@ -26,7 +31,7 @@ pub(super) fn launch(
     // both streams are locked over the fork; before the lock under which all starts happen, for whoever holds a stream
     // may start a process.
     panics::watch_panics();
-    let (mut stdout, stderr) = (std::io::stdout().lock(), std::io::stderr().lock());
+    let (mut stdout, stderr, silence) = quiet();
     let _starting = starting();
     if !allow_threads {
         refuse_threads()?;
@@ -47,7 +52,7 @@ pub(super) fn launch(
     // in the child, or the caller has said `allow_threads`. The child's branch never returns.
     match unsafe { multiproc_sys::fork::fork() }.map_err(StartError::os("fork"))? {
         Forked::Child => {
-            drop((stdout, stderr));
+            drop((stdout, stderr, silence));
             drop((ours, sentinel));
             begin(record, daemon, line, theirs, shown, target.take())
         }
@@ -60,6 +65,25 @@ pub(super) fn launch(
             })?;
             Ok(Launched { pid, sentinel, socket: ours, is_ours: true, early: None })
         }
+    }
+}
+
+type Quiet = (StdoutLock<'static>, StderrLock<'static>, Option<MutexGuard<'static, ()>>);
+
+/// Waits until no other thread writes to a standard stream or tells of a panic, and keeps it so.
+///
+/// A thread that panics while it writes needs both, so neither is waited for with the other in hand. A panic hook that
+/// does not return, and one that forks, keep nobody for longer than a second.
+fn quiet() -> Quiet {
+    let patience = Instant::now() + Duration::from_secs(1);
+    loop {
+        let (stdout, stderr) = (std::io::stdout().lock(), std::io::stderr().lock());
+        let silence = panics::try_silence();
+        if silence.is_some() || std::thread::panicking() || patience < Instant::now() {
+            return (stdout, stderr, silence);
+        }
+        drop((stdout, stderr));
+        std::thread::yield_now();
     }
 }
 
