@@ -20,15 +20,17 @@ use multiproc_sys::{
 
 use crate::patience::Patience;
 
-/// How many files an end keeps: one is filled while another is read.
-const MOST: usize = 3;
+/// How many files an end keeps: one is filled while another is read, and on a busy machine one side runs ahead.
+const MOST: usize = 4;
 
 /// How many bytes the files have room for that all ends of a process keep together.
 const MOST_BYTES: usize = 64 << 20;
 
-/// What a page of a fresh file costs beyond one of a used file, about: what is worth waiting for the latter.
+/// How long to wait for a used file, for each page of the message: four times what a page of a fresh one costs, about.
+///
+/// A receiver that is alive but has no core just now is worth more than the break-even; one that is not costs this once.
 const PAGE: usize = 4096;
-const PRICE_OF_A_PAGE: Duration = Duration::from_micros(2);
+const PATIENCE_A_PAGE: Duration = Duration::from_micros(8);
 
 /// How many bytes this process keeps.
 static KEPT: ForkLocal<AtomicUsize> = ForkLocal::new(|_| AtomicUsize::new(0));
@@ -56,8 +58,8 @@ pub(crate) type Filled = (OwnedFd, Option<Payload>);
 impl Outbox {
     /// Puts `bytes` into a file: one of those kept, if there is one that nobody reads any more.
     ///
-    /// Unless patience is none, it waits for one, but never longer than a fresh one costs: whether anybody
-    /// receives is not its concern.
+    /// Unless patience is none, it waits for one, but not for long, and after a wait in vain not again before a file is
+    /// free: whether anybody receives is not its concern.
     pub(crate) fn fill(&self, bytes: &[u8], patience: Patience) -> io::Result<Filled> {
         let payload = match self.take_free(bytes.len(), patience) {
             Some(mut payload) => payload.refill(bytes).then_some(payload),
@@ -98,7 +100,7 @@ impl Outbox {
             }
             if deadline.is_none() {
                 let pages = u32::try_from(length / PAGE).unwrap_or(u32::MAX);
-                deadline = Instant::now().checked_add(PRICE_OF_A_PAGE.saturating_mul(pages));
+                deadline = Instant::now().checked_add(PATIENCE_A_PAGE.saturating_mul(pages));
             }
             thread::yield_now();
         }
