@@ -1,7 +1,8 @@
 //! Noting that a process aborts for want of memory.
 //!
 //! An allocation that fails makes a Rust program abort, and an abort tells nobody why. But the C library's allocator has
-//! left `ENOMEM` behind on the thread that aborts, and nothing between it and the signal changes that.
+//! left `ENOMEM` behind on the thread that aborts, and nothing between it and the signal changes that, but for the
+//! backtrace that std prints of it where `RUST_BACKTRACE` asks for one: then it is not known.
 
 #![expect(unsafe_code, reason = "a handler for SIGABRT, and errno inside it")]
 
