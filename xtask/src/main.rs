@@ -9,6 +9,7 @@ mod parity;
 mod test_all;
 mod tidy;
 
+mod failures;
 mod metadata;
 mod repo;
 

@@ -83,7 +83,8 @@ fn walk(dir: &Path, paths: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn show(command: &Command) -> String {
+/// Returns a command as a person would type it.
+pub(crate) fn show(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
     let mut shown = program.to_string_lossy().into_owned();
     for arg in command.get_args() {

@@ -6,7 +6,7 @@ use std::{process::Command, time::Instant};
 
 use anyhow::{Context as _, bail};
 
-use crate::{metadata::Metadata, parity, repo, tidy};
+use crate::{failures, metadata::Metadata, parity, repo, tidy};
 
 type Section = (&'static str, fn() -> anyhow::Result<()>);
 
@@ -60,9 +60,11 @@ fn test() -> anyhow::Result<()> {
         None => println!("interop: no python3 found, its tests skip themselves"),
     }
     let examples = Metadata::load()?.target_directory.join("debug/examples");
-    repo::check(
-        repo::cargo(&["test", "--workspace", "--all-features"])
-            .env("MULTIPROC_EXAMPLES_DIR", examples),
+    // Many tests end processes by panics: with a backtrace of each, nobody finds the one that matters.
+    failures::check(
+        repo::cargo(&["test", "--workspace", "--all-features", "--no-fail-fast"])
+            .env("MULTIPROC_EXAMPLES_DIR", examples)
+            .env_remove("RUST_BACKTRACE"),
     )
 }
 
