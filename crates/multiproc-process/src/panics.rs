@@ -10,7 +10,7 @@ use std::{
     cell::RefCell,
     mem::ManuallyDrop,
     panic::{self, AssertUnwindSafe, PanicHookInfo, catch_unwind},
-    sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError},
+    sync::{OnceLock, PoisonError, RwLock, RwLockWriteGuard, TryLockError},
 };
 
 use multiproc_image::family;
@@ -66,7 +66,7 @@ pub(crate) fn watch_panics() {
     }
     let _ = PREVIOUS.set(panic::take_hook());
     panic::set_hook(Box::new(|info| {
-        let _telling = TELLING.lock().unwrap_or_else(PoisonError::into_inner);
+        let _telling = TELLING.read().unwrap_or_else(PoisonError::into_inner);
         let report = observe(info);
         if let Some(previous) = PREVIOUS.get() {
             previous(info);
@@ -79,12 +79,14 @@ pub(crate) fn watch_panics() {
     }));
 }
 
-/// Held while a panic is told of: std guards backtraces by a lock that a forked child would find locked for ever.
-static TELLING: Mutex<()> = Mutex::new(());
+/// Read by whoever tells of a panic: std guards backtraces by a lock that a forked child would find locked for ever.
+///
+/// Only a fork writes, and does not wait for it: a hook of the user's may wait for another thread that panics.
+static TELLING: RwLock<()> = RwLock::new(());
 
 /// Keeps other threads from telling of a panic; none if one does so right now.
-pub(crate) fn try_silence() -> Option<MutexGuard<'static, ()>> {
-    match TELLING.try_lock() {
+pub(crate) fn try_silence() -> Option<RwLockWriteGuard<'static, ()>> {
+    match TELLING.try_write() {
         Ok(guard) => Some(guard),
         Err(TryLockError::Poisoned(err)) => Some(err.into_inner()),
         Err(TryLockError::WouldBlock) => None,

@@ -32,6 +32,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         "gone" => remove_program(&ctx),
         "ctrl-c" => be_interrupted(&ctx),
         "ctrl-c-handled" => handle_interrupt(&ctx),
+        #[cfg(feature = "managers")]
+        "shared-list" => share_a_list(ctx),
         _ => Err(format!("no scene is called {name}").into()),
     }
 }
@@ -45,6 +47,16 @@ fn tell<R>(process: &Process<R>) -> Result<(), Box<dyn Error>> {
 fn messages(ctx: &Context) -> Result<(), Box<dyn Error>> {
     tell(&ctx.process().name("a").start(|| Err::<(), _>("ignore this".to_string()), ())?)?;
     tell(&ctx.process().name("b").start(|| Err::<(), _>([1, 2, 3]), ())?)
+}
+
+/// Has a manager make what has a name.
+#[cfg(feature = "managers")]
+fn share_a_list(ctx: Context) -> Result<(), Box<dyn Error>> {
+    let manager = multiproc::managers::SharedMemoryManager::builder().context(ctx).start()?;
+    let manager = multiproc::managers::SharedMemoryManager::from(manager);
+    let list = manager.shareable_list([1, 2, 3])?;
+    println!("{} items", list.len());
+    Ok(manager.shutdown()?)
 }
 
 /// Neither process ends a line, so all of it lies in buffers for a while.

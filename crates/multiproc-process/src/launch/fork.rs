@@ -5,7 +5,7 @@
 use std::{
     io::{StderrLock, StdoutLock, Write},
     os::fd::OwnedFd,
-    sync::MutexGuard,
+    sync::RwLockWriteGuard,
     time::{Duration, Instant},
 };
 
@@ -68,7 +68,7 @@ pub(super) fn launch(
     }
 }
 
-type Quiet = (StdoutLock<'static>, StderrLock<'static>, Option<MutexGuard<'static, ()>>);
+type Quiet = (StdoutLock<'static>, StderrLock<'static>, Option<RwLockWriteGuard<'static, ()>>);
 
 /// Waits until no other thread writes to a standard stream or tells of a panic, and keeps it so.
 ///
