@@ -20,10 +20,10 @@ use crate::{DecodeError, Limits, de::Decoder, transfer::Reading};
 /// let first = bytes.len();
 /// multiproc_wire::encode_into("two", &mut bytes, &mut handles)?;
 ///
-/// let mut words = Vec::new();
+/// let mut words = Vec::<String>::new();
 /// let (one, two) = bytes.split_at(first);
 /// multiproc_wire::decode_items([one, two], vec![], |word| words.extend(word.ok()));
-/// assert_eq!(words, ["one".to_string(), "two".to_string()]);
+/// assert_eq!(words, ["one", "two"]);
 /// # Ok::<(), multiproc_wire::EncodeError>(())
 /// ```
 pub fn decode_items<'a, T: DeserializeOwned>(
