@@ -1,12 +1,17 @@
 //! Killing a process after a given number of its instructions.
 
-use std::io;
+use std::{
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 /// A forked process that stops before and after what it is to be killed in.
 #[derive(Debug)]
 pub struct Victim {
     pid: libc::pid_t,
     over: bool,
+    /// It has ended, and been waited for.
+    is_gone: bool,
 }
 
 /// In the victim: marks the beginning or the end of what it is to be killed in.
@@ -30,12 +35,13 @@ impl Victim {
                 unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
                 // SAFETY: Lets the parent trace this process.
                 unsafe { libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0) };
-                body();
+                // A panic must not go on into the frames of the parent that this is a copy of.
+                let code = i32::from(catch_unwind(AssertUnwindSafe(body)).is_err());
                 // SAFETY: Ends this process.
-                unsafe { libc::_exit(0) }
+                unsafe { libc::_exit(code) }
             }
             pid => {
-                let mut victim = Self { pid, over: false };
+                let mut victim = Self { pid, over: false, is_gone: false };
                 let status = victim.wait();
                 assert!(libc::WIFSTOPPED(status) && libc::WSTOPSIG(status) == libc::SIGSTOP);
                 Ok(victim)
@@ -70,15 +76,24 @@ impl Victim {
 
     fn wait(&mut self) -> libc::c_int {
         let mut status = 0;
-        // SAFETY: Waits for our own child.
-        while unsafe { libc::waitpid(self.pid, &raw mut status, libc::__WALL) } != self.pid {}
-        status
+        loop {
+            // SAFETY: Waits for our own child.
+            let waited = unsafe { libc::waitpid(self.pid, &raw mut status, libc::__WALL) };
+            let interrupted =
+                waited == -1 && io::Error::last_os_error().kind() == io::ErrorKind::Interrupted;
+            if !interrupted {
+                self.is_gone = waited == -1 || libc::WIFSIGNALED(status) || libc::WIFEXITED(status);
+                return status;
+            }
+        }
     }
 }
 
 impl Drop for Victim {
     fn drop(&mut self) {
-        self.kill();
-        while !libc::WIFSIGNALED(self.wait()) {}
+        while !self.is_gone {
+            self.kill();
+            self.wait();
+        }
     }
 }

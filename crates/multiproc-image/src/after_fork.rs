@@ -7,18 +7,17 @@
 
 #![expect(unsafe_code, reason = "hands out references to slots that are never freed")]
 
-use std::{fmt, ptr, sync::Mutex};
+use std::{fmt, ptr};
 
 use multiproc_sys::primitive::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
+
+use crate::published::Published;
 
 /// How many forks lie between the start of the family and this process.
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 static WATCHING: AtomicBool = AtomicBool::new(false);
-static CALLBACKS: Mutex<Vec<fn()>> = Mutex::new(Vec::new());
-/// A copy of the list that a child may read without a lock; the lists it has held are leaked, one a registration.
-static IN_CHILD: AtomicPtr<Vec<fn()>> = AtomicPtr::new(ptr::null_mut());
-/// What is called on all sides, kept like `IN_CHILD`; changed under the lock of `CALLBACKS`.
-static AROUND: AtomicPtr<Vec<&'static Around>> = AtomicPtr::new(ptr::null_mut());
+static CALLBACKS: Published<Vec<fn()>> = Published::new();
+static AROUND: Published<Vec<&'static Around>> = Published::new();
 
 /// Has `callback` run in the child of every fork from now on, in the order of registration; twice registered is once.
 ///
@@ -28,24 +27,14 @@ static AROUND: AtomicPtr<Vec<&'static Around>> = AtomicPtr::new(ptr::null_mut())
 ///
 /// `multiprocessing.util.register_after_fork`.
 pub fn register(callback: fn()) {
-    // First without the lock: in a forked child another thread may have held it.
-    if callbacks().into_iter().flatten().any(|known| ptr::fn_addr_eq(*known, callback)) {
-        return;
-    }
-    let Ok(mut callbacks) = CALLBACKS.lock() else { return };
-    if callbacks.iter().any(|known| ptr::fn_addr_eq(*known, callback)) {
-        return;
-    }
-    callbacks.push(callback);
-    IN_CHILD.store(Box::into_raw(Box::new(callbacks.clone())), Ordering::Release);
-    drop(callbacks);
+    CALLBACKS.add(callback, |known| ptr::fn_addr_eq(*known, callback));
     watch();
 }
 
 /// What is done around a fork, by the thread that forks.
 #[derive(Clone, Copy, Debug)]
 pub struct Around {
-    /// Before it, in the parent: may allocate and open files.
+    /// Before it, in the parent, those registered last first: may allocate and open files.
     pub before: fn(),
     /// After it, in the parent; also where it has failed.
     pub in_parent: fn(),
@@ -57,25 +46,14 @@ pub struct Around {
 ///
 /// A fork that is under way on another thread may see the second half only, which has to stand that.
 pub fn register_around(around: &'static Around) {
-    let is_known = |all: &[&'static Around]| all.iter().any(|known| ptr::eq(*known, around));
-    if is_known(self::around()) {
-        return;
-    }
-    let Ok(registering) = CALLBACKS.lock() else { return };
-    let mut all = self::around().to_vec();
-    if is_known(&all) {
-        return;
-    }
-    all.push(around);
-    AROUND.store(Box::into_raw(Box::new(all)), Ordering::Release);
-    drop(registering);
+    AROUND.add(around, |known| ptr::eq(*known, around));
     watch();
 }
 
 /// Number of registered callbacks; it does not grow from one generation of children to the next.
 #[must_use]
 pub fn registered() -> usize {
-    callbacks().map_or(0, Vec::len)
+    CALLBACKS.items().len()
 }
 
 /// Sees to it that forks are noticed.
@@ -100,14 +78,15 @@ extern "C" fn child_handler() {
 
 /// Tells the library that this thread is about to fork in a way that does not go through the C library.
 pub fn before() {
-    for around in around() {
+    // The last registered first, as pthread_atfork does it: upper floors use the lower ones.
+    for around in AROUND.items().iter().rev() {
         (around.before)();
     }
 }
 
 /// Tells the library that this is the parent after such a fork, or after one that has failed.
 pub fn in_parent() {
-    for around in around() {
+    for around in AROUND.items() {
         (around.in_parent)();
     }
 }
@@ -115,22 +94,12 @@ pub fn in_parent() {
 /// Tells the library that this is the child of a fork that did not go through the C library.
 pub fn in_child() {
     GENERATION.fetch_add(1, Ordering::AcqRel);
-    for around in around() {
+    for around in AROUND.items() {
         (around.in_child)();
     }
-    for callback in callbacks().into_iter().flatten() {
+    for callback in CALLBACKS.items() {
         callback();
     }
-}
-
-fn around() -> &'static [&'static Around] {
-    // SAFETY: Either null or a leaked box that nobody changes.
-    unsafe { AROUND.load(Ordering::Acquire).as_ref() }.map_or(&[], Vec::as_slice)
-}
-
-fn callbacks() -> Option<&'static Vec<fn()>> {
-    // SAFETY: Either null or a leaked box that nobody changes.
-    unsafe { IN_CHILD.load(Ordering::Acquire).as_ref() }
 }
 
 /// A value of this process alone: made when first asked for, and made anew in the child of a fork.
@@ -243,6 +212,8 @@ pub fn generation() -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
 
     #[test]

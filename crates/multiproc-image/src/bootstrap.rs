@@ -4,9 +4,9 @@
 //! a provider. For each start the provider makes an item: a function, and the bytes and descriptors that it gets in the
 //! new process. Nothing below has to know what that is.
 
-use std::{os::fd::OwnedFd, ptr, sync::RwLock};
+use std::{os::fd::OwnedFd, ptr};
 
-use crate::boot::Entry;
+use crate::{boot::Entry, published::Published};
 
 /// Something to be installed in a new process.
 #[derive(Debug)]
@@ -22,18 +22,14 @@ pub struct Item {
 /// Makes an item for a process that is about to be started, or none where there is nothing to hand down.
 pub type Provider = fn() -> Option<Item>;
 
-static PROVIDERS: RwLock<Vec<Provider>> = RwLock::new(Vec::new());
+static PROVIDERS: Published<Vec<Provider>> = Published::new();
 
 /// Registers a provider; twice registered is once.
 pub fn provide(provider: Provider) {
-    let Ok(mut providers) = PROVIDERS.write() else { return };
-    if !providers.iter().any(|known| ptr::fn_addr_eq(*known, provider)) {
-        providers.push(provider);
-    }
+    PROVIDERS.add(provider, |known| ptr::fn_addr_eq(*known, provider));
 }
 
 /// Asks every provider, in the order of registration.
 pub(crate) fn collect() -> Vec<Item> {
-    let providers = PROVIDERS.read().map(|providers| providers.clone()).unwrap_or_default();
-    providers.iter().filter_map(|provider| provider()).collect()
+    PROVIDERS.items().iter().filter_map(|provider| provider()).collect()
 }

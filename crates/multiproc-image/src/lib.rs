@@ -48,6 +48,7 @@ pub mod function;
 pub mod lent;
 pub mod lifeline;
 pub mod logging;
+pub mod published;
 pub mod start;
 pub mod threads;
 

@@ -7,7 +7,6 @@ use std::{
         unix::ffi::{OsStrExt, OsStringExt},
     },
     path::PathBuf,
-    sync::RwLock,
 };
 
 use multiproc_sys::{
@@ -22,6 +21,7 @@ use crate::{
     entry,
     error::StartError,
     executable, family,
+    published::Published,
 };
 
 /// A fresh copy that has been started.
@@ -67,7 +67,7 @@ pub fn fresh_with(packed: &Packed) -> Result<Fresh, StartError> {
 
     let arguments: Vec<CString> =
         std::env::args_os().filter_map(|argument| c_string(argument).ok()).collect();
-    let chosen = EXECUTABLE.read().ok().and_then(|chosen| chosen.clone());
+    let chosen = EXECUTABLE.get().cloned().flatten();
     let chosen = chosen.map(|path| c_string(path.into())).transpose();
     let chosen = chosen.map_err(|err| StartError::Os {
         what: "use the path set as executable",
@@ -94,7 +94,7 @@ pub fn fresh_with(packed: &Packed) -> Result<Fresh, StartError> {
     Ok(Fresh { pid, pidfd, socket: ours })
 }
 
-static EXECUTABLE: RwLock<Option<PathBuf>> = RwLock::new(None);
+static EXECUTABLE: Published<Option<PathBuf>> = Published::new();
 
 /// Sets the path of the executable that is started for a fresh copy; none for the running one, which is the default.
 ///
@@ -105,15 +105,13 @@ static EXECUTABLE: RwLock<Option<PathBuf>> = RwLock::new(None);
 ///
 /// `multiprocessing.set_executable`.
 pub fn set_executable(path: impl Into<Option<PathBuf>>) {
-    if let Ok(mut chosen) = EXECUTABLE.write() {
-        *chosen = path.into();
-    }
+    EXECUTABLE.set(path.into());
 }
 
 /// The path set by [`set_executable`].
 #[must_use]
 pub fn executable() -> Option<PathBuf> {
-    EXECUTABLE.read().ok().and_then(|chosen| chosen.clone())
+    EXECUTABLE.get().cloned().flatten()
 }
 
 fn c_string(text: OsString) -> Result<CString, std::ffi::NulError> {

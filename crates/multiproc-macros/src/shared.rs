@@ -1,10 +1,10 @@
 //! `#[shared]`: the dispatch and the proxy of a type whose values live in a manager's server.
 
-use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident, quote};
 use syn::{
-    Error, FnArg, GenericArgument, ImplItem, ImplItemFn, ItemImpl, Pat, PathArguments, Result,
-    ReturnType, Type, Visibility, spanned::Spanned,
+    Attribute, Error, FnArg, GenericArgument, ImplItem, ImplItemFn, ItemImpl, Pat, PathArguments,
+    Result, ReturnType, Type, Visibility, ext::IdentExt, spanned::Spanned,
 };
 
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
@@ -31,7 +31,9 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
     }
 
     let construct = construct(constructor, &text)?;
-    let names = methods.iter().map(|method| &method.name).filter(|name| !name.starts_with('_'));
+    let names = methods.iter().filter(|method| !method.name.starts_with('_'));
+    let names = names.map(|Method { name, conditions, .. }| quote!(#(#conditions)* #name));
+    let (args, this) = (args(), this());
     let dispatch = methods.iter().map(Method::dispatch);
     let calls = methods.iter().map(Method::call);
     let proxy_doc = format!("A proxy of a shared [`{text}`].");
@@ -44,16 +46,16 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
             type Proxy = #proxy;
 
             fn construct(
-                mut args: ::multiproc::managers::Args,
+                mut #args: ::multiproc::managers::Args,
             ) -> ::std::result::Result<Self, ::multiproc::managers::pickle::Exception> {
                 #construct
             }
 
             fn dispatch(
-                this: &::std::sync::RwLock<Self>,
+                #this: &::std::sync::RwLock<Self>,
                 mut call: ::multiproc::managers::Call,
             ) -> ::std::option::Option<::multiproc::managers::Outcome> {
-                let mut args = call.take_args();
+                let mut #args = call.take_args();
                 ::std::option::Option::Some(match call.method() {
                     #(#dispatch)*
                     _ => return ::std::option::Option::None,
@@ -116,7 +118,17 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
     })
 }
 
-fn type_name(block: &ItemImpl) -> Result<syn::Ident> {
+/// The arguments of a call. Not a name that a method's own argument may have.
+fn args() -> Ident {
+    Ident::new("args", Span::mixed_site())
+}
+
+/// The object that a method is called on.
+fn this() -> Ident {
+    Ident::new("this", Span::mixed_site())
+}
+
+fn type_name(block: &ItemImpl) -> Result<Ident> {
     if let Some((_, path, _)) = &block.trait_ {
         return Err(Error::new(path.span(), "`#[shared]` goes on an `impl` block of a type's own"));
     }
@@ -137,11 +149,13 @@ struct Method<'a> {
     name: String,
     changes: bool,
     params: Vec<Param<'a>>,
+    /// Under which the method exists.
+    conditions: Vec<&'a Attribute>,
 }
 
 /// An argument: its name, the type as it stands there, and what is decoded for it.
 struct Param<'a> {
-    name: &'a syn::Ident,
+    name: &'a Ident,
     given: &'a Type,
     owned: TokenStream,
     by_reference: bool,
@@ -164,20 +178,32 @@ impl<'a> Method<'a> {
             let text = "a shared method takes no type parameters: its caller is another program";
             return Err(Error::new(function.sig.generics.span(), text));
         }
+        let types = function.sig.inputs.iter().filter_map(|input| match input {
+            FnArg::Typed(typed) => Some(typed.ty.to_token_stream()),
+            FnArg::Receiver(_) => None,
+        });
+        if let Some(span) = types.chain([function.sig.output.to_token_stream()]).find_map(own_type)
+        {
+            let text = "the proxy has the same signature, and is another `Self`: name the type";
+            return Err(Error::new(span, text));
+        }
         let changes = receiver.mutability.is_some();
-        let name = function.sig.ident.to_string();
-        Ok(Some(Self { function, name, changes, params: params(function)? }))
+        let name = function.sig.ident.unraw().to_string();
+        let conditions = function.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"));
+        let conditions = conditions.collect();
+        Ok(Some(Self { function, name, changes, params: params(function)?, conditions }))
     }
 
     /// Returns the arm of the server's `match`.
     fn dispatch(&self) -> TokenStream {
-        let Self { function, name, changes, params } = self;
+        let Self { function, name, changes, params, conditions } = self;
+        let (args, this) = (args(), this());
         let ident = &function.sig.ident;
         let takes = params.iter().map(Param::take);
         let passes = params.iter().map(Param::pass);
         let lock = if *changes { quote!(write) } else { quote!(read) };
-        let binding = if *changes { quote!(mut this) } else { quote!(this) };
-        let call = quote!(this.#ident(#(#passes),*));
+        let binding = if *changes { quote!(mut #this) } else { quote!(#this) };
+        let call = quote!(#this.#ident(#(#passes),*));
         let answer = match shape(&function.sig.output) {
             Shape::Value => quote!(::multiproc::managers::Answer::of(&#call)),
             Shape::Shared(_) => quote!(::std::result::Result::Ok(#call.into())),
@@ -191,10 +217,11 @@ impl<'a> Method<'a> {
             },
         };
         quote! {
+            #(#conditions)*
             #name => (|| {
                 #(#takes)*
-                args.finish()?;
-                let #binding = this.#lock().unwrap_or_else(::std::sync::PoisonError::into_inner);
+                #args.finish()?;
+                let #binding = #this.#lock().unwrap_or_else(::std::sync::PoisonError::into_inner);
                 #answer
             })(),
         }
@@ -202,7 +229,7 @@ impl<'a> Method<'a> {
 
     /// Returns the proxy's method.
     fn call(&self) -> TokenStream {
-        let Self { function, name, params, .. } = self;
+        let Self { function, name, params, conditions, .. } = self;
         let ident = &function.sig.ident;
         let docs = function.attrs.iter().filter(|attribute| attribute.path().is_ident("doc"));
         let names: Vec<_> = params.iter().map(|param| param.name).collect();
@@ -236,6 +263,7 @@ impl<'a> Method<'a> {
         };
         quote! {
             #(#docs)*
+            #(#conditions)*
             pub fn #ident(&self, #(#takes),*) -> #result {
                 #body
             }
@@ -246,8 +274,8 @@ impl<'a> Method<'a> {
 impl Param<'_> {
     fn take(&self) -> TokenStream {
         let Self { name, owned, .. } = self;
-        let text = name.to_string();
-        quote!(let #name: #owned = args.take(#text)?;)
+        let (args, text) = (args(), name.unraw().to_string());
+        quote!(let #name: #owned = #args.take(#text)?;)
     }
 
     fn pass(&self) -> TokenStream {
@@ -276,6 +304,15 @@ fn params(function: &ImplItemFn) -> Result<Vec<Param<'_>>> {
             Ok(Param { name: &pat.ident, given, owned, by_reference })
         })
         .collect()
+}
+
+/// Returns where `Self` stands in a type.
+fn own_type(tokens: TokenStream) -> Option<Span> {
+    tokens.into_iter().find_map(|token| match token {
+        TokenTree::Ident(ident) if ident == "Self" => Some(ident.span()),
+        TokenTree::Group(group) => own_type(group.stream()),
+        _ => None,
+    })
 }
 
 /// What is decoded for an argument of a type, and whether it is passed by reference.
@@ -325,10 +362,11 @@ fn shape(output: &ReturnType) -> Shape<'_> {
 }
 
 fn construct(constructor: Option<&ImplItemFn>, text: &str) -> Result<TokenStream> {
+    let args = args();
     let Some(function) = constructor else {
         let text = format!("{text} has no `new`: managers cannot make one");
         return Ok(quote! {
-            let _ = &mut args;
+            let _ = &mut #args;
             let class = ::multiproc::managers::pickle::Global::new("builtins", "TypeError");
             ::std::result::Result::Err(
                 ::multiproc::managers::pickle::Exception::new(class, [#text.into()]),
@@ -347,7 +385,7 @@ fn construct(constructor: Option<&ImplItemFn>, text: &str) -> Result<TokenStream
     };
     Ok(quote! {
         #(#takes)*
-        args.finish()?;
+        #args.finish()?;
         #made
     })
 }

@@ -13,7 +13,7 @@ use std::{
     sync::{OnceLock, PoisonError, RwLock, RwLockWriteGuard, TryLockError},
 };
 
-use multiproc_image::family;
+use multiproc_image::{after_fork::ForkLocal, family};
 use multiproc_sys::primitive::{AtomicBool, Ordering};
 
 use crate::PanicReport;
@@ -64,9 +64,11 @@ pub(crate) fn watch_panics() {
     if SET.swap(true, Ordering::AcqRel) {
         return;
     }
+    // Made before it is needed: a panic may be about memory.
+    TELLING.get();
     let _ = PREVIOUS.set(panic::take_hook());
     panic::set_hook(Box::new(|info| {
-        let _telling = TELLING.read().unwrap_or_else(PoisonError::into_inner);
+        let _telling = TELLING.get().read().unwrap_or_else(PoisonError::into_inner);
         let report = observe(info);
         if let Some(previous) = PREVIOUS.get() {
             previous(info);
@@ -82,11 +84,11 @@ pub(crate) fn watch_panics() {
 /// Read by whoever tells of a panic: std guards backtraces by a lock that a forked child would find locked for ever.
 ///
 /// Only a fork writes, and does not wait for it: a hook of the user's may wait for another thread that panics.
-static TELLING: RwLock<()> = RwLock::new(());
+static TELLING: ForkLocal<RwLock<()>> = ForkLocal::new(|_| RwLock::new(()));
 
 /// Keeps other threads from telling of a panic; none if one does so right now.
 pub(crate) fn try_silence() -> Option<RwLockWriteGuard<'static, ()>> {
-    match TELLING.try_write() {
+    match TELLING.get().try_write() {
         Ok(guard) => Some(guard),
         Err(TryLockError::Poisoned(err)) => Some(err.into_inner()),
         Err(TryLockError::WouldBlock) => None,

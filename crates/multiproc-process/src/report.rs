@@ -58,8 +58,12 @@ impl Report {
         let (bytes, fds) = self.encode();
         let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
         if let Err(err) = packet::send(socket, &bytes, &fds) {
-            let (bytes, _) = Self::Unsendable(err.to_string()).encode();
-            let _ = packet::send(socket, &bytes, &[]);
+            let instead = match self {
+                // A process that nobody could watch is not to be.
+                Self::Pidfd(_) => Self::NotStarted(err.raw_os_error().unwrap_or(libc::EIO)),
+                _ => Self::Unsendable(err.to_string()),
+            };
+            let _ = packet::send(socket, &instead.encode().0, &[]);
         }
     }
 

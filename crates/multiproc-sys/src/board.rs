@@ -12,19 +12,17 @@ use std::{
 };
 
 use rustix::{
-    fs::{MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate, memfd_create},
+    fs::fstat,
     mm::{MapFlags, ProtFlags, mmap, munmap},
 };
 
-use crate::primitive::AtomicU64;
+use crate::{memfd, primitive::AtomicU64};
 
 /// How many numbers there are.
 pub const WORDS: usize = 16;
 
 /// The file is one page, of whatever size pages are: the kernel rounds up.
 const BYTES: usize = WORDS * size_of::<AtomicU64>();
-
-const SEALS: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::SEAL);
 
 /// A mapped page of numbers, all zero at first.
 #[derive(Debug)]
@@ -46,12 +44,9 @@ impl Board {
     ///
     /// `EMFILE` or `ENFILE` where there is no descriptor, `ENOMEM` where there is no memory.
     pub fn new() -> io::Result<(Self, OwnedFd)> {
-        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-        let file = memfd_create(c"multiproc", flags | MemfdFlags::NOEXEC_SEAL)
-            // A kernel before 6.3, where nobody can demand it either.
-            .or_else(|_| memfd_create(c"multiproc", flags))?;
-        ftruncate(&file, BYTES as u64)?;
-        fcntl_add_seals(&file, SEALS)?;
+        let file = memfd::fixed(BYTES as u64)?;
+        // To write where there is no memory would be fatal if none can be had.
+        memfd::reserve(file.as_fd(), 0, BYTES as u64)?;
         Ok((Self::open(file.as_fd())?, file))
     }
 
@@ -61,8 +56,7 @@ impl Board {
     ///
     /// `InvalidData` if the file is no board; `ENOMEM`.
     pub fn open(file: BorrowedFd<'_>) -> io::Result<Self> {
-        let is_sealed = fcntl_get_seals(file).is_ok_and(|seals| seals.contains(SEALS));
-        if !is_sealed || fstat(file)?.st_size != BYTES as i64 {
+        if !memfd::is_fixed(&file) || fstat(file)?.st_size != BYTES as i64 {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "file is not a sealed board"));
         }
         let access = ProtFlags::READ | ProtFlags::WRITE;
@@ -111,10 +105,9 @@ mod tests {
 
     #[test]
     fn other_files_are_refused() {
-        let short = crate::memfd::seal(b"short").unwrap();
+        let short = memfd::seal(b"short").unwrap();
         assert_eq!(Board::open(short.as_fd()).unwrap_err().kind(), io::ErrorKind::InvalidData);
-        let open = memfd_create(c"open", MemfdFlags::CLOEXEC).unwrap();
-        ftruncate(&open, BYTES as u64).unwrap();
+        let open = memfd::sized(BYTES as u64).unwrap();
         assert_eq!(Board::open(open.as_fd()).unwrap_err().kind(), io::ErrorKind::InvalidData);
     }
 }

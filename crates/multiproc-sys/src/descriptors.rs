@@ -4,7 +4,7 @@
 
 use std::{
     io,
-    os::fd::{BorrowedFd, RawFd},
+    os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd},
 };
 
 use crate::switch::{Feature, without};
@@ -32,6 +32,18 @@ pub(crate) fn close_on_exec_from(first: RawFd) {
     }
 }
 
+/// Returns a descriptor that has none of the standard streams' numbers, which it gets where one of those was closed.
+///
+/// # Errors
+///
+/// `EMFILE`.
+pub fn above_standard(fd: OwnedFd) -> io::Result<OwnedFd> {
+    if 2 < fd.as_raw_fd() {
+        return Ok(fd);
+    }
+    Ok(rustix::io::fcntl_dupfd_cloexec(&fd, 3)?)
+}
+
 /// Makes the standard input of this process the null device.
 ///
 /// # Errors
@@ -57,7 +69,6 @@ pub fn stdin_from_null() -> io::Result<()> {
 /// Panics if `number` is not a standard stream: other numbers have owners.
 pub fn replace(number: RawFd, fd: BorrowedFd<'_>) -> io::Result<()> {
     assert!((0..=2).contains(&number), "descriptor {number} is not a standard stream");
-    use std::os::fd::AsRawFd;
     // SAFETY: The standard streams belong to nobody in particular, and `fd` is open.
     match unsafe { libc::dup2(fd.as_raw_fd(), number) } {
         -1 => Err(io::Error::last_os_error()),

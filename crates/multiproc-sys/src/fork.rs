@@ -161,19 +161,6 @@ pub fn at_fork(
     }
 }
 
-/// Registers handlers to be run in the parent around every `fork` of the C library, by the thread that forks.
-///
-/// # Errors
-///
-/// `ENOMEM`.
-pub fn at_fork_in_parent(before: extern "C" fn(), after: extern "C" fn()) -> io::Result<()> {
-    // SAFETY: The handlers are functions of this image, never unloaded.
-    match unsafe { libc::pthread_atfork(Some(before), Some(after), None) } {
-        0 => Ok(()),
-        errno => Err(io::Error::from_raw_os_error(errno)),
-    }
-}
-
 /// Registers `handler` to be run when this process exits by `exit` or by the return of `main`.
 ///
 /// # Errors

@@ -32,8 +32,9 @@ impl InterruptBell {
     pub fn new() -> io::Result<&'static Self> {
         let bell = eventfd(0, EventfdFlags::CLOEXEC)?;
         let bell: &'static Self = Box::leak(Box::new(Self(bell)));
-        OWNER.store(std::process::id(), Ordering::Release);
+        // In this order: a forked child that has inherited the handler must not find itself the owner of its parent's.
         BELL.store(bell.0.as_raw_fd(), Ordering::Release);
+        OWNER.store(std::process::id(), Ordering::Release);
         Ok(bell)
     }
 

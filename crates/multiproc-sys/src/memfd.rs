@@ -30,11 +30,10 @@ const FIXED: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlag
 ///
 /// # Errors
 ///
-/// `ENOMEM` or `ENOSPC` where there is no memory for them, `EMFILE` where there is no descriptor.
+/// `ENOMEM` or `ENOSPC` where there is no memory for them, `EMFILE` where there is no descriptor, `EFBIG` where this
+/// process may not make files of that length.
 pub fn seal(bytes: &[u8]) -> io::Result<OwnedFd> {
-    let file = create()?;
-    let length = u64::try_from(bytes.len()).map_err(|_| Errno::FBIG)?;
-    ftruncate(&file, length)?;
+    let file = sized(u64::try_from(bytes.len()).map_err(|_| Errno::FBIG)?)?;
     write_all(file.as_fd(), bytes)?;
     fcntl_add_seals(&file, SEALS)?;
     Ok(file)
@@ -53,14 +52,17 @@ pub(crate) fn write_all(file: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes an empty file that can be sealed.
-pub(crate) fn create() -> Result<OwnedFd, Errno> {
+/// Makes a file of `length` zero bytes that can be sealed.
+pub(crate) fn sized(length: u64) -> io::Result<OwnedFd> {
+    check_limit(length)?;
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    match memfd_create(c"multiproc", flags | MemfdFlags::NOEXEC_SEAL) {
+    let file = match memfd_create(c"multiproc", flags | MemfdFlags::NOEXEC_SEAL) {
         // A kernel before 6.3, where nobody can demand it either.
-        Err(Errno::INVAL) => memfd_create(c"multiproc", flags),
-        result => result,
-    }
+        Err(Errno::INVAL) => memfd_create(c"multiproc", flags)?,
+        result => result?,
+    };
+    ftruncate(&file, length)?;
+    Ok(file)
 }
 
 /// Appends the first `length` bytes of a sealed file to `bytes`.
@@ -141,9 +143,7 @@ pub fn is_sealed(file: &impl AsFd) -> bool {
 ///
 /// `EFBIG` where this process may not make files of that length; `EMFILE`, `ENFILE`, `ENOMEM`.
 pub fn fixed(length: u64) -> io::Result<OwnedFd> {
-    check_limit(length)?;
-    let file = create()?;
-    ftruncate(&file, length)?;
+    let file = sized(length)?;
     fcntl_add_seals(&file, FIXED)?;
     Ok(file)
 }

@@ -18,9 +18,9 @@ use std::{
 };
 
 use rustix::{
-    fs::{Mode, OFlags, SealFlags, fcntl_add_seals, ftruncate, open},
+    fs::{Mode, OFlags, SealFlags, fcntl_add_seals, open},
     io::Errno,
-    mm::{MapFlags, ProtFlags, mmap, munmap},
+    mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap},
 };
 
 use crate::{
@@ -47,6 +47,8 @@ pub struct Payload {
     /// Where the file is mapped, `capacity` bytes long, until this is dropped.
     start: NonNull<u8>,
     capacity: usize,
+    /// So many bytes at the front have memory behind them.
+    filled: usize,
 }
 
 // SAFETY: The mapping belongs to the process, not to a thread, and only `&mut self` writes to it.
@@ -69,6 +71,8 @@ impl Payload {
         }
         match Self::make(bytes) {
             Err(err) if lacks_memory(&err) => Err(err),
+            // A limit of this process, which has room for the bytes perhaps, but not for more than those.
+            Err(err) if err.raw_os_error() == Some(libc::EFBIG) => Ok(None),
             Err(_) => {
                 REFUSED.store(true, Ordering::Relaxed);
                 Ok(None)
@@ -79,15 +83,14 @@ impl Payload {
 
     fn make(bytes: &[u8]) -> io::Result<Self> {
         let capacity = bytes.len().next_power_of_two();
-        let memfd = memfd::create()?;
-        ftruncate(&memfd, capacity as u64)?;
+        let memfd = memfd::sized(capacity as u64)?;
         let file = reopen(memfd.as_fd())?;
         let protection = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: The kernel picks a free address.
         let start =
             unsafe { mmap(ptr::null_mut(), capacity, protection, MapFlags::SHARED, &memfd, 0)? };
         let start = NonNull::new(start.cast()).ok_or(Errno::NOMEM)?;
-        let payload = Self { file, start, capacity };
+        let payload = Self { file, start, capacity, filled: bytes.len() };
         payload.tame_the_lease()?;
         // By a call, not by the mapping: a page that is written whole is not cleared before.
         memfd::write_all(memfd.as_fd(), bytes)?;
@@ -122,15 +125,30 @@ impl Payload {
         lease(libc::F_UNLCK) != -1
     }
 
-    /// Puts `bytes` at the front of the file, which must be [free](Self::is_free); false if they do not fit.
+    /// Puts `bytes` at the front of the file, which must be [free](Self::is_free); false if they do not fit, or there is
+    /// no memory for more than it held before.
     pub fn refill(&mut self, bytes: &[u8]) -> bool {
-        if self.capacity < bytes.len() {
+        if self.capacity < bytes.len() || !self.make_room(bytes.len()) {
             return false;
         }
         // SAFETY: The mapping is that long and writable, its file cannot shrink, no reference into it exists, and
         // `bytes` lies elsewhere, for nothing hands out the mapping's address.
         unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.start.as_ptr(), bytes.len()) };
         true
+    }
+
+    /// Puts memory behind the first `length` bytes: to write where there is none would be fatal if none can be had.
+    fn make_room(&mut self, length: usize) -> bool {
+        if length <= self.filled {
+            return true;
+        }
+        // SAFETY: The mapping is ours and that long; what it holds stays as it is.
+        let made =
+            unsafe { madvise(self.start.as_ptr().cast(), length, Advice::LinuxPopulateWrite) };
+        if made.is_ok() {
+            self.filled = length;
+        }
+        made.is_ok()
     }
 
     /// Opens the file once more, for a receiver; until that is closed everywhere, the file is not free.
@@ -221,6 +239,16 @@ mod tests {
     }
 
     #[test]
+    fn longer_payload_gets_memory_first() {
+        let mut payload = made(&[1; 40_000]);
+        assert!(becomes_free(&payload));
+        assert!(payload.refill(&[2; 60_000]));
+        let committed = rustix::fs::fstat(&payload.file).unwrap().st_blocks * 512;
+        assert!(60_000 <= committed && committed < payload.capacity() as i64);
+        assert_eq!(read(&payload.share().unwrap(), 60_000), [2; 60_000]);
+    }
+
+    #[test]
     fn not_free_while_it_is_under_way() {
         let (a, b) = crate::packet::pair().unwrap();
         let payload = made(&[7; 100]);
@@ -241,7 +269,7 @@ mod tests {
         let path = format!("/proc/self/fd/{}", shared.as_raw_fd());
         let writable = std::fs::OpenOptions::new().write(true).open(path).unwrap();
         assert!(rustix::io::pwrite(&writable, b"x", 0).is_err());
-        assert!(ftruncate(&writable, 0).is_err());
+        assert!(rustix::fs::ftruncate(&writable, 0).is_err());
         drop(shared);
         assert!(!payload.is_free(), "writers count, too");
     }

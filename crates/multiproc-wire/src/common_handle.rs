@@ -63,7 +63,7 @@ impl CommonHandle {
         make: impl FnOnce() -> io::Result<Handle>,
     ) -> io::Result<Self> {
         let handle = match transfer::find_common(key) {
-            Some((_, handle)) => handle,
+            Some(handle) => handle,
             None => make()?,
         };
         Ok(Self { handle, key })
@@ -84,11 +84,13 @@ impl AsFd for CommonHandle {
 
 impl Serialize for CommonHandle {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let index = match transfer::find_common(self.key) {
-            Some((index, handle)) if handle.is_same(&self.handle) => Ok(index),
-            _ => transfer::push_common(self.key, self.handle.clone()),
+        let index = match transfer::index_of_common(self.key, &self.handle) {
+            Some(index) => index,
+            None => {
+                transfer::push_common(self.key, self.handle.clone()).map_err(ser::Error::custom)?
+            }
         };
-        serializer.serialize_u32(index.map_err(ser::Error::custom)?)
+        serializer.serialize_u32(index)
     }
 }
 
@@ -148,6 +150,16 @@ mod tests {
         let (a, nested, b): (CommonHandle, Message, CommonHandle) = message.decode().unwrap();
         let (c, d): (CommonHandle, CommonHandle) = nested.decode().unwrap();
         assert!(is_one(&a, &b) && is_one(&c, &d) && !is_one(&a, &c));
+    }
+
+    #[test]
+    fn those_of_two_messages_are_two_however_often_they_are_sent_on() {
+        let received = || -> CommonHandle { encode(&Named(1)).unwrap().decode().unwrap() };
+        let (a, b) = (received(), received());
+        let message = encode(&[&a, &b, &a, &b]).unwrap();
+        assert_eq!(message.handles.len(), 2);
+        let [a, b, c, d]: [CommonHandle; 4] = message.decode().unwrap();
+        assert!(is_one(&a, &c) && is_one(&b, &d) && !is_one(&a, &b));
     }
 
     #[test]

@@ -111,16 +111,26 @@ pub(crate) fn push(handle: Handle) -> Result<u32, TransferError> {
     Ok(index)
 }
 
-/// Returns the handle that the message being written already has under `key`, and its index there.
-pub(crate) fn find_common(key: CommonKey) -> Option<(u32, Handle)> {
+/// Returns the handle that the message being written already has under `key`.
+pub(crate) fn find_common(key: CommonKey) -> Option<Handle> {
+    of_message(|common| common.key == key, |common| common.handle.clone())
+}
+
+/// Returns the index in the message being written of a handle that it already has under `key`.
+pub(crate) fn index_of_common(key: CommonKey, handle: &Handle) -> Option<u32> {
+    of_message(|common| common.key == key && common.handle.is_same(handle), |common| common.index)
+}
+
+/// Returns something of the newest common handle of the message being written that is wanted.
+fn of_message<T>(is_wanted: impl Fn(&Common) -> bool, get: impl Fn(&Common) -> T) -> Option<T> {
     let transfer = CURRENT.get();
     if !matches!(transfer.mode, Mode::Writing) {
         return None;
     }
     with_store(|store| {
-        let ours = store.common.iter().rev().take_while(|common| common.depth == transfer.depth);
-        let mut found = ours.filter(|common| common.key == key);
-        found.next().map(|common| (common.index, common.handle.clone()))
+        let mut ours =
+            store.common.iter().rev().take_while(|common| common.depth == transfer.depth);
+        ours.find(|common| is_wanted(common)).map(get)
     })?
 }
 

@@ -30,12 +30,29 @@ fn main() -> Result<(), Box<dyn Error>> {
         "input" => input(&ctx),
         "daemon" => leave_a_daemon(&ctx),
         "gone" => remove_program(&ctx),
+        "no-streams" => start_without_streams(&ctx),
         "ctrl-c" => be_interrupted(&ctx),
         "ctrl-c-handled" => handle_interrupt(&ctx),
         #[cfg(feature = "managers")]
         "shared-list" => share_a_list(ctx),
         _ => Err(format!("no scene is called {name}").into()),
     }
+}
+
+/// Exits with what the child returns, for there is nothing left to print it to.
+fn start_without_streams(ctx: &Context) -> Result<(), Box<dyn Error>> {
+    for stream in 0..=2 {
+        // SAFETY: Nobody but the standard library knows the number, which can do without.
+        unsafe { libc::close(stream) };
+    }
+    let child = ctx.start(
+        || {
+            println!("to nobody");
+            7
+        },
+        (),
+    )?;
+    multiproc::exit(child.result()?)
 }
 
 fn tell<R>(process: &Process<R>) -> Result<(), Box<dyn Error>> {

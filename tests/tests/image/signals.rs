@@ -11,7 +11,8 @@ multiproc_tests::each_start_method! {
 }
 multiproc_tests::once_alone! {
     chosen_executable_has_them_too,
-    signal_that_comes_before_the_hook_is_kept,
+    signal_before_the_hook_ends_the_child,
+    blocked_signal_before_the_hook_is_kept,
 }
 
 fn blocked_signals_are_those_of_the_starter(ctx: &Context) -> TestResult {
@@ -45,7 +46,7 @@ fn chosen_executable_has_them_too() -> Result<(), Failure> {
 }
 
 /// SIGTERM right after the start ends the child as it would later, however far it has come.
-fn signal_that_comes_before_the_hook_is_kept() -> Result<(), Failure> {
+fn signal_before_the_hook_ends_the_child() -> Result<(), Failure> {
     for _ in 0..20 {
         let child = Context::spawn().start(std::thread::park, ())?;
         child.terminate()?;
@@ -53,6 +54,24 @@ fn signal_that_comes_before_the_hook_is_kept() -> Result<(), Failure> {
         assert_eq!(child.exitcode(), Some(-libc::SIGTERM));
     }
     Ok(())
+}
+
+/// One that the starter has blocked waits in the child, too.
+fn blocked_signal_before_the_hook_is_kept() -> Result<(), Failure> {
+    change(libc::SIG_BLOCK, libc::SIGTERM)?;
+    let (go, told) = multiproc::connection::pipe::<(), ()>()?;
+    let child = Context::spawn().start(pending_when_told, (told,))?;
+    child.terminate()?;
+    go.send(&())?;
+    let pending = u64::from_str_radix(&child.result()??, 16)?;
+    change(libc::SIG_UNBLOCK, libc::SIGTERM)?;
+    assert_eq!(pending >> (libc::SIGTERM - 1) & 1, 1);
+    Ok(())
+}
+
+fn pending_when_told(told: multiproc::connection::Connection<(), ()>) -> Result<String, Failure> {
+    told.recv()?;
+    line("ShdPnd:")
 }
 
 fn blocked() -> Result<String, Failure> {

@@ -3,7 +3,7 @@
 use std::{os::fd::OwnedFd, process::Command};
 
 use multiproc::{
-    Failure,
+    Context, Failure,
     shared_memory::{Segment, SharedMemory, tracker},
 };
 use multiproc_tests::{TestResult, once, procfs};
@@ -89,5 +89,13 @@ fn file_larger_than_allowed_is_an_error_and_no_signal() -> Result<(), Failure> {
     }
     SharedMemory::create(100_000)?.unlink()?;
     Segment::new(100_000)?;
+
+    // A long message travels in a file; one for which the next power of two would be too much fits all the same.
+    let (sender, receiver) = multiproc::connection::pipe::<(), ()>()?;
+    assert!(sender.send_bytes(&[1; 100_001]).is_err());
+    sender.send_bytes(&[1; 100_000])?;
+    assert_eq!(receiver.recv_bytes()?, [1; 100_000]);
+    let child = Context::spawn().start(|bytes: Vec<u8>| bytes.len(), (vec![1; 200_000],));
+    assert!(child.is_err());
     Ok(())
 }

@@ -7,15 +7,12 @@
 use std::{cell::RefCell, panic::catch_unwind, time::Duration};
 
 use multiproc_connection::Connection;
-use multiproc_image::logging;
-use multiproc_sys::{
-    fork::at_fork_in_parent,
-    primitive::{AtomicBool, Ordering},
+use multiproc_image::{
+    after_fork::{self, Around},
+    logging,
 };
 
 use super::session::of_this_process;
-
-static REGISTERED: AtomicBool = AtomicBool::new(false);
 
 #[derive(Default)]
 struct Inherited {
@@ -32,16 +29,14 @@ thread_local! {
 
 /// Sees to it that forks are noticed; twice is once.
 pub(super) fn watch() {
-    if !REGISTERED.swap(true, Ordering::AcqRel) {
-        // Without, a child refers to what is still there when it first looks.
-        let _ = at_fork_in_parent(before, after);
-    }
+    static AROUND: Around = Around { before, in_parent: after, in_child: || {} };
+    after_fork::register_around(&AROUND);
 }
 
 /// How long a fork may be held up by a server that does not answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-extern "C" fn before() {
+fn before() {
     let prepared = catch_unwind(|| {
         let connections: Vec<_> = of_this_process()
             .into_iter()
@@ -63,7 +58,7 @@ extern "C" fn before() {
     drop(prepared);
 }
 
-extern "C" fn after() {
+fn after() {
     let closed = catch_unwind(|| {
         let gone = INHERITED.try_with(|inherited| {
             let mut inherited = inherited.borrow_mut();

@@ -1,8 +1,6 @@
 //! A function that the fork server runs once, before it serves.
 
-use std::sync::Mutex;
-
-use multiproc_image::{FnRef, Function};
+use multiproc_image::{FnRef, Function, published::Published};
 use serde::{Deserialize, Serialize};
 
 use crate::{failure, panics};
@@ -26,7 +24,7 @@ pub(super) struct Preload {
     pub(super) on_error: OnPreloadError,
 }
 
-static PRELOAD: Mutex<Option<Preload>> = Mutex::new(None);
+static PRELOAD: Published<Preload> = Published::new();
 
 /// Sets a function that the fork server runs once, before it serves: what it leaves in memory (statics, caches, loaded
 /// tables) its children share with it, copied only where they write.
@@ -62,14 +60,11 @@ where
     F::Output: Serialize,
 {
     function.into_state();
-    let preload = Preload { function: FnRef::new(run::<F>), on_error };
-    if let Ok(mut current) = PRELOAD.lock() {
-        *current = Some(preload);
-    }
+    PRELOAD.set(Preload { function: FnRef::new(run::<F>), on_error });
 }
 
 pub(super) fn current() -> Option<Preload> {
-    PRELOAD.lock().ok().and_then(|preload| preload.clone())
+    PRELOAD.get().cloned()
 }
 
 /// Runs the function in the server; some text if it failed.

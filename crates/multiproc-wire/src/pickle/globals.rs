@@ -89,6 +89,18 @@ pub(super) fn known(module: &str, name: &str) -> Option<Known> {
     Some(known)
 }
 
+/// Returns the module of a name of today as Python 2 spelled it, for protocols that it can read.
+///
+/// Exceptions keep theirs: Python 2 had only some of them, and Python 3 knows the old place of only those.
+pub(super) fn ancient<'a>(module: &'a str, name: &str) -> &'a str {
+    match module {
+        "builtins" if !EXCEPTIONS.contains(&name) => "__builtin__",
+        "queue" => "Queue",
+        "copyreg" => "copy_reg",
+        _ => module,
+    }
+}
+
 /// Returns today's spelling of a name, which protocols up to 2 spell as Python 2 did.
 pub(super) fn modern<'a>(module: &'a str, name: &'a str, protocol: u8) -> (&'a str, &'a str) {
     let (module, name) = match (module, name) {

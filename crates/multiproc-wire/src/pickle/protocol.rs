@@ -22,7 +22,7 @@ use std::fmt;
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Protocol {
-    /// Python 2.3 and newer; `bytes` and sets are written the long way.
+    /// Python 2.3 and newer, exceptions Python 3 only; `bytes` and sets are written the long way.
     V2 = 2,
     /// Python 3.0 and newer; sets are written the long way.
     V3 = 3,

@@ -2,7 +2,7 @@
 
 use super::{
     Exception, Global, Instance, Made, Object, ObjectError, ObjectErrorKind, Protocol,
-    error::Fault, limits::MAX_DEPTH, opcode as op, surrogates,
+    error::Fault, globals::ancient, limits::MAX_DEPTH, opcode as op, surrogates,
 };
 
 type Result<T> = std::result::Result<T, Fault>;
@@ -340,6 +340,10 @@ impl Writer<'_> {
         if module.contains('\n') || name.contains('\n') {
             return Err(self.refused("a name with a line break"));
         }
+        let module = match self.protocol {
+            Protocol::V2 => ancient(module, name),
+            _ => module,
+        };
         self.bytes.push(op::GLOBAL);
         for line in [module, name] {
             self.bytes.extend(line.as_bytes());

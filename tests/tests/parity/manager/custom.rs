@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 once! {
     default_is_what_is_public,
+    names_of_arguments_and_methods_are_free,
     exposed_list_says_what_may_be_called,
     error_keeps_its_kind_and_its_type,
     registered_iterator_goes_step_by_step,
@@ -77,6 +78,39 @@ impl Foo {
     pub fn panics(&self) -> i64 {
         panic!("not my day")
     }
+}
+
+/// Names and methods that the macro must not trip over.
+struct Odd;
+
+#[multiproc::shared]
+impl Odd {
+    pub fn new(this: i64, args: i64) -> Result<Self, Negative> {
+        if this + args < 0 { Err(Negative { number: this + args }) } else { Ok(Self) }
+    }
+
+    pub fn join(&self, args: Vec<String>, this: &str, call: &str) -> String {
+        format!("{this}{}{call}", args.concat())
+    }
+
+    pub fn r#type(&self, r#loop: i64) -> i64 {
+        r#loop
+    }
+
+    #[cfg(target_os = "none")]
+    pub fn elsewhere(&self) -> NotHere {
+        NotHere
+    }
+}
+
+fn names_of_arguments_and_methods_are_free() -> TestResult {
+    let manager = BaseManager::builder().register::<Odd>().start()?;
+    let odd = manager.create_of::<Odd>((1, 2))?;
+    assert_eq!(odd.join(vec!["a".into(), "b".into()], "<", ">")?, "<ab>");
+    assert_eq!(odd.r#type(7)?, 7);
+    assert_eq!(odd.as_proxy().exposed(), ["join", "type"]);
+    assert!(manager.create_of::<Odd>((1, -2)).is_err());
+    Ok(())
 }
 
 // parity: manager.custom-exposed-default, proxy.auto-proxy

@@ -11,7 +11,12 @@ use multiproc_tests::{TestResult, each_start_method};
 
 use super::scene;
 
-each_start_method! { child_without_output_streams, buffered_output_appears_once, standard_input_is_the_null_device }
+each_start_method! {
+    child_without_output_streams,
+    parent_without_streams,
+    buffered_output_appears_once,
+    standard_input_is_the_null_device,
+}
 
 // parity: process.broken-stdio-child
 fn child_without_output_streams(ctx: &Context) -> TestResult {
@@ -20,6 +25,13 @@ fn child_without_output_streams(ctx: &Context) -> TestResult {
         process.join()?;
         assert_eq!(process.exitcode(), Some(0), "after closing stream {number}");
     }
+    Ok(())
+}
+
+/// What a child needs gets the numbers of the streams, and has to be there all the same.
+fn parent_without_streams(ctx: &Context) -> TestResult {
+    let status = scene("no-streams", ctx).status()?;
+    assert_eq!(status.code(), Some(7));
     Ok(())
 }
 

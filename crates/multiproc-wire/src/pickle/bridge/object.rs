@@ -61,7 +61,8 @@ impl<'de> Visitor<'de> for Pickle {
     }
 
     fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Object, E> {
-        let limits = Limits { globals: Globals::Any, ..Limits::DEFAULT };
+        // Our writer repeats nothing, so an honest object needs no allowance; each of a thousand would have its own.
+        let limits = Limits { globals: Globals::Any, nodes: 0, bytes: 0, ..Limits::DEFAULT };
         decode_with(bytes, limits).map_err(|err| E::custom(err.kind()))
     }
 
