@@ -5,7 +5,7 @@ use std::{hint::black_box, time::Instant};
 use multiproc::{Array, RawArray};
 
 use super::{Case, Figures};
-use crate::Result;
+use crate::{Result, raw};
 
 /// Sums an array item by item, and copies one as a whole.
 pub(super) struct Arrays {
@@ -47,18 +47,13 @@ impl Case for Arrays {
         Ok(vec![sum, copy])
     }
 
-    #[expect(clippy::needless_range_loop, reason = "item by item, as through the guard")]
     fn limit(&mut self) -> Result<Figures> {
-        let own = black_box(&self.own[..]);
-        let sum = nanoseconds(own.len(), || {
-            let mut sum = 0i64;
-            for at in 0..own.len() {
-                sum = sum.wrapping_add(own[at]);
-            }
-            black_box(sum);
+        let len = self.own.len();
+        let sum = nanoseconds(len, || {
+            black_box(raw::sum(black_box(&self.own)));
         });
-        let buffer = &mut self.buffer[..];
-        let copy = nanoseconds(own.len(), || black_box(&mut *buffer).copy_from_slice(own));
+        let copy =
+            nanoseconds(len, || raw::copy(black_box(&self.own), black_box(&mut self.buffer)));
         Ok(vec![sum, copy])
     }
 }

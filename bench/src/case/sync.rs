@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use multiproc::{Condition, Context, Event, Lock, Mutex, RLock};
+use multiproc::{Condition, Context, Event, Lock, Mutex, RLock, RawValue};
 
 use super::{Case, Figures, median};
 use crate::{
@@ -86,30 +86,33 @@ fn several(mut one: impl FnMut() -> Result<f64>) -> Result<f64> {
 }
 
 fn counter() -> Result<f64> {
-    // A plain value that only the lock guards: the mutex beside it has its own.
-    let (sum, go) = (Mutex::new(0u64)?, Event::new()?);
-    let other = Context::fork().start(add_when_told, (sum.clone(), go.clone()))?;
+    // A plain value that only the lock guards.
+    let (lock, sum, go) = (Lock::new()?, RawValue::new(0u64)?, Event::new()?);
+    let args = (lock.clone(), sum.clone(), go.clone());
+    let other = Context::fork().start(add_when_told, args)?;
     pin_to_number(0)?;
     std::thread::sleep(Duration::from_millis(5));
     let begin = Instant::now();
     go.set();
-    add(&sum)?;
+    add(&lock, &sum)?;
     other.join()?;
     let took = begin.elapsed().as_secs_f64();
-    Ok(*sum.lock()? as f64 / took / 1e6)
+    Ok(sum.get() as f64 / took / 1e6)
 }
 
-fn add(sum: &Mutex<u64>) -> Result<()> {
+fn add(lock: &Lock, sum: &RawValue<u64>) -> Result<()> {
     for _ in 0..ADDITIONS {
-        *sum.lock()? += 1;
+        lock.acquire()?;
+        sum.set(sum.get() + 1);
+        lock.release()?;
     }
     Ok(())
 }
 
-fn add_when_told(sum: Mutex<u64>, go: Event) {
+fn add_when_told(lock: Lock, sum: RawValue<u64>, go: Event) {
     let _ = pin_to_number(1);
     let _ = go.wait();
-    let _ = add(&sum);
+    let _ = add(&lock, &sum);
 }
 
 fn events(cross: bool) -> Result<f64> {

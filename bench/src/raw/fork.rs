@@ -1,5 +1,5 @@
-//! fork, `_exit`, waitpid.
-#![expect(unsafe_code, reason = "calls fork, waitpid and _exit of the C library")]
+//! fork, `_exit`, waitpid, kill.
+#![expect(unsafe_code, reason = "calls fork, waitpid, kill and _exit of the C library")]
 
 use std::io;
 
@@ -33,6 +33,14 @@ pub(super) fn wait(child: libc::pid_t) -> io::Result<()> {
             Err(err) => return Err(err),
         }
     }
+}
+
+/// Ends a child, which may have ended, and waits for it.
+pub(super) fn kill(child: libc::pid_t) {
+    // SAFETY: The child has not been waited for, so the number is still its own.
+    unsafe { libc::kill(child, libc::SIGKILL) };
+    // A killed child is never one that ended with 0.
+    let _ = wait(child);
 }
 
 /// Leaves without running anything.

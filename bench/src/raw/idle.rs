@@ -1,5 +1,5 @@
 //! A child that sleeps, and what it weighs.
-#![expect(unsafe_code, reason = "names an inherited descriptor by its number, and kills")]
+#![expect(unsafe_code, reason = "names an inherited descriptor by its number, and pauses")]
 
 use std::{
     io,
@@ -11,7 +11,7 @@ use rustix::{
     pipe::{PipeFlags, pipe_with},
 };
 
-use super::{Image, checked, fork, idle_order, write_byte};
+use super::{Image, fork, idle_order, write_byte};
 use crate::memory::{self, Memory};
 
 /// Weighs a forked child that sleeps.
@@ -45,9 +45,6 @@ fn weigh(child: libc::pid_t, ready: &OwnedFd) -> io::Result<Memory> {
     let mut byte = [0];
     let said = rustix::io::read(ready.as_fd(), &mut byte)?;
     let memory = memory::of(child.unsigned_abs());
-    // SAFETY: The child is ours and not yet waited for, so the number is still its own.
-    checked(unsafe { libc::kill(child, libc::SIGKILL) })?;
-    // A killed child is never one that ended with 0.
-    let _ = fork::wait(child);
+    fork::kill(child);
     if said == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { memory }
 }

@@ -2,18 +2,22 @@
 //!
 //! Nothing here may use `multiproc`: what is compared must not be made of what it is compared with.
 
+mod array;
 mod exec;
 mod fork;
 mod idle;
 mod pool;
+mod replies;
 mod server;
 mod sync;
 mod talk;
 
+pub(crate) use array::{copy, sum};
 pub(crate) use exec::Image;
 pub(crate) use fork::fork_and_wait;
 pub(crate) use idle::{forked_idle_memory, say_ready_and_wait, spawned_idle_memory};
 pub(crate) use pool::{bytes_there_and_back, forks, parked_exchange, spinning_exchange, squares};
+pub(crate) use replies::{Replies, SHORT};
 pub(crate) use server::Server;
 pub(crate) use sync::{compare_exchange_pair, counter, death, robust_pair, round_trip};
 pub(crate) use talk::{Framing, echo, flow};

@@ -5,7 +5,7 @@
 use std::{
     hint, io,
     ops::Range,
-    os::fd::OwnedFd,
+    os::fd::{AsFd, OwnedFd},
     ptr,
     sync::atomic::{
         AtomicU32, AtomicU64,
@@ -16,11 +16,11 @@ use std::{
 
 use rustix::{
     mm::{MapFlags, ProtFlags, mmap_anonymous, munmap},
-    net::{AddressFamily, SocketFlags, SocketType, socketpair, sockopt},
+    net::{SocketType, sockopt::set_socket_send_buffer_size},
     thread::futex,
 };
 
-use super::fork;
+use super::{fork, talk};
 
 /// How many workers there are.
 const WORKERS: u64 = 2;
@@ -167,39 +167,20 @@ fn set(word: &AtomicU32, turn: u32) {
 
 /// Bytes to a worker and back through a socket with large buffers; milliseconds.
 pub(crate) fn bytes_there_and_back(bytes: &[u8]) -> io::Result<f64> {
-    let (ours, theirs) =
-        socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    for socket in [&ours, &theirs] {
-        sockopt::set_socket_send_buffer_size(socket, 4 << 20)?;
-    }
-    let len = bytes.len();
-    let worker = fork::fork(|| {
-        let there = read_all(&theirs, len);
-        i32::from(there.and_then(|there| write_all(&theirs, &there)).is_err())
-    })?;
-    let started = Instant::now();
-    write_all(&ours, bytes)?;
-    let back = read_all(&ours, len)?;
-    let took = started.elapsed();
-    fork::wait(worker)?;
-    assert_eq!(back.len(), len);
-    Ok(took.as_secs_f64() * 1e3)
-}
-
-fn write_all(socket: &OwnedFd, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        bytes = &bytes[rustix::io::write(socket, bytes)?..];
-    }
-    Ok(())
-}
-
-fn read_all(socket: &OwnedFd, len: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; len];
-    let mut at = 0;
-    while at < len {
-        at += rustix::io::read(socket, &mut bytes[at..])?;
-    }
-    Ok(bytes)
+    let child = |socket: &OwnedFd| {
+        set_socket_send_buffer_size(socket, 4 << 20)?;
+        let mut there = vec![0; bytes.len()];
+        talk::take(socket.as_fd(), &mut there)?;
+        talk::put(socket.as_fd(), &there)
+    };
+    talk::with_child(SocketType::STREAM, None, child, |socket| {
+        set_socket_send_buffer_size(socket, 4 << 20)?;
+        let started = Instant::now();
+        talk::put(socket, bytes)?;
+        let mut back = vec![0; bytes.len()];
+        talk::take(socket, &mut back)?;
+        Ok(started.elapsed().as_secs_f64() * 1e3)
+    })
 }
 
 /// Forks so many children that exit at once, then waits for them; milliseconds.

@@ -1,6 +1,6 @@
 //! Locks and wake-ups by the bare kernel and the C library.
 
-#![expect(unsafe_code, reason = "memory shared by hand, mutexes of the C library, fork")]
+#![expect(unsafe_code, reason = "memory shared by hand, mutexes of the C library")]
 #![expect(clippy::disallowed_types, reason = "the raw limit stands on std alone")]
 
 use std::{
@@ -16,14 +16,13 @@ use std::{
 
 use rustix::{
     mm::{MapFlags, ProtFlags, mmap_anonymous},
-    process::{Pid, Signal, WaitOptions, kill_process, waitpid},
     thread::futex::{self, Flags},
 };
 
-use super::fork::exit_now;
+use super::fork;
 use crate::machine::{now_us, pin_to_number};
 
-/// A page that children share; one a process, never given back.
+/// A new page that children share. It is never given back: a round needs one or two.
 fn page() -> io::Result<*mut u8> {
     let (protection, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED);
     // SAFETY: A new mapping, at an address of the kernel's choice.
@@ -38,23 +37,6 @@ fn words() -> io::Result<[&'static AtomicU32; 4]> {
         // SAFETY: Within the page, which is never unmapped and used by atomics only.
         unsafe { AtomicU32::from_ptr(word) }
     }))
-}
-
-/// Runs `body` in a child.
-fn child(body: impl FnOnce()) -> io::Result<Pid> {
-    // SAFETY: The child of a process with one thread; it leaves without returning.
-    match unsafe { libc::fork() } {
-        0 => {
-            body();
-            exit_now(0)
-        }
-        pid => Pid::from_raw(pid).ok_or_else(io::Error::last_os_error),
-    }
-}
-
-fn wait(pid: Pid) -> io::Result<()> {
-    waitpid(Some(pid), WaitOptions::empty())?;
-    Ok(())
 }
 
 /// Nanoseconds for taking and giving back the cheapest lock there is.
@@ -126,19 +108,20 @@ pub(crate) fn counter(count: u32) -> io::Result<f64> {
             unlock(word);
         }
     };
-    let other = child(|| {
+    let other = fork::fork(|| {
         let _ = pin_to_number(1);
         while go.load(Acquire) == 0 {
             spin_loop();
         }
         add();
+        0
     })?;
     let _ = pin_to_number(0);
     std::thread::sleep(Duration::from_millis(5));
     let begin = Instant::now();
     go.store(1, Release);
     add();
-    wait(other)?;
+    fork::wait(other)?;
     Ok(f64::from(sum.load(Relaxed)) / begin.elapsed().as_secs_f64() / 1e6)
 }
 
@@ -165,12 +148,13 @@ pub(crate) fn round_trip(count: u32, cross: bool) -> io::Result<f64> {
     let [there, back, ..] = words()?;
     let spins = if cross { 2000 } else { 0 };
     let _ = pin_to_number(0);
-    let other = child(|| {
+    let other = fork::fork(|| {
         let _ = pin_to_number(usize::from(cross));
         for _ in 0..count {
             take(there, spins);
             give(back);
         }
+        0
     })?;
     let begin = Instant::now();
     for _ in 0..count {
@@ -178,34 +162,35 @@ pub(crate) fn round_trip(count: u32, cross: bool) -> io::Result<f64> {
         take(back, spins);
     }
     let figure = begin.elapsed().as_secs_f64() * 1e6 / f64::from(count);
-    wait(other)?;
+    fork::wait(other)?;
     Ok(figure)
 }
 
 /// Microseconds from the death of who holds a robust mutex until a parked waiter owns it.
 pub(crate) fn death() -> io::Result<f64> {
     let (mutex, [ready, low, high, _]) = (robust()?, words()?);
-    let holder = child(|| {
+    let holder = fork::fork(|| {
         // SAFETY: Initialized.
         unsafe { libc::pthread_mutex_lock(mutex) };
         ready.store(1, Release);
         std::thread::sleep(Duration::from_secs(60));
+        0
     })?;
     while ready.load(Acquire) == 0 {
         spin_loop();
     }
-    let waiter = child(|| {
+    let waiter = fork::fork(|| {
         // SAFETY: Initialized.
         unsafe { libc::pthread_mutex_lock(mutex) };
         let now = now_us();
         low.store((now * 1000.0) as u64 as u32, Relaxed);
         high.store(((now * 1000.0) as u64 >> 32) as u32, Release);
-    })?;
+        0
+    });
     std::thread::sleep(Duration::from_millis(3));
     let killed = now_us();
-    kill_process(holder, Signal::KILL)?;
-    wait(waiter)?;
-    wait(holder)?;
+    fork::kill(holder);
+    waiter.and_then(fork::wait)?;
     let owned = (u64::from(high.load(Acquire)) << 32) | u64::from(low.load(Relaxed));
     Ok(owned as f64 / 1000.0 - killed)
 }

@@ -39,7 +39,7 @@ pub(crate) fn echo(there: usize, count: u32) -> io::Result<f64> {
         }
         Ok(())
     };
-    with_child(SocketType::STREAM, there, child, |socket| {
+    with_child(SocketType::STREAM, Some(there), child, |socket| {
         let mut word = [0; 8];
         let mut exchange = |number: u64| {
             write(socket, &number.to_le_bytes())?;
@@ -72,7 +72,7 @@ pub(crate) fn flow(framing: Framing, there: usize, length: usize, count: u32) ->
         write(socket, b"k")?;
         Ok(())
     };
-    with_child(kind, there, child, |socket| {
+    with_child(kind, Some(there), child, |socket| {
         if framing == Framing::Bulk {
             set_socket_send_buffer_size(socket, 4 << 20)?;
         }
@@ -93,7 +93,7 @@ pub(crate) fn flow(framing: Framing, there: usize, length: usize, count: u32) ->
 }
 
 /// Sends one message, with one call where the socket takes it whole.
-fn put(socket: BorrowedFd<'_>, mut message: &[u8]) -> io::Result<()> {
+pub(super) fn put(socket: BorrowedFd<'_>, mut message: &[u8]) -> io::Result<()> {
     while !message.is_empty() {
         let sent = send(socket, message, SendFlags::empty())?;
         message = &message[sent..];
@@ -102,7 +102,7 @@ fn put(socket: BorrowedFd<'_>, mut message: &[u8]) -> io::Result<()> {
 }
 
 /// Receives one message, with one call where it is there whole.
-fn take(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<()> {
+pub(super) fn take(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<()> {
     let mut filled = 0;
     while filled < buffer.len() {
         let (_, got) = recv(socket, &mut buffer[filled..], RecvFlags::empty())?;
@@ -114,10 +114,10 @@ fn take(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Runs `child` in a fork on core `there` and `parent` here, each with an end of a socket pair.
-fn with_child<T>(
+/// Runs `child` in a fork, on core `there` if one is named, and `parent` here, each with an end of a socket pair.
+pub(super) fn with_child<T>(
     kind: SocketType,
-    there: usize,
+    there: Option<usize>,
     child: impl FnOnce(&OwnedFd) -> io::Result<()>,
     parent: impl FnOnce(BorrowedFd<'_>) -> io::Result<T>,
 ) -> io::Result<T> {
@@ -126,7 +126,8 @@ fn with_child<T>(
     let pid = fork::fork(|| {
         // Else the child would itself keep the connection open whose end it waits for.
         ours = None;
-        let result = machine::pin_to(&[there]).and_then(|()| child(&theirs));
+        let result =
+            there.map_or(Ok(()), |core| machine::pin_to(&[core])).and_then(|()| child(&theirs));
         libc::c_int::from(result.is_err())
     })?;
     drop(theirs);
