@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let size = Size { width: number(900)?, height: number(600)? };
 
     let pool = Pool::builder().build()?;
-    let mut pixels = Vec::with_capacity((size.width * size.height * 3) as usize);
+    let mut pixels = Vec::with_capacity(size.width as usize * size.height as usize * 3);
     for row in pool.imap(partial(row, size), 0..size.height) {
         pixels.extend(row?);
     }

@@ -15,7 +15,7 @@
 //!   for `DIR` `./…`. Newline, carriage return and backslash are escaped as `sha256sum` does. The lines are sorted by
 //!   the names' bytes, before escaping.
 //! - *Files that change.* One that grows is hashed up to the end it had when it was opened, one that shrinks up to the
-//!   end that is found.
+//!   end that is found. So is one that said it was empty: those of `/proc` always do.
 //! - *Errors.* A file or folder that cannot be read, or a file that kills its worker more often than `--retries` says,
 //!   is one line on stderr; all others are done, and the exit status is 1. That of wrong arguments is 2.
 //! - *Memory.* It is bounded by the largest folder and by a window of files, not by the number of files.
@@ -108,13 +108,13 @@ fn checksum(pool: &Pool, options: &Options, report: &mut Report) -> Result<(), E
         {
             return Err(End::Pool(err.clone()));
         }
-        let Some(Sent { file, errors }) = sent.borrow_mut().pop_front() else { break };
+        let sent = sent.borrow_mut().pop_front();
+        let Sent { file, errors } = sent.expect("each result is that of a file which was sent");
         for (folder, err) in &errors {
             report.error(folder, err);
         }
         match result {
             Ok(outcome) => report.line(&file, &outcome).map_err(End::Output)?,
-            Err(err) if is_the_end(&err) => return Err(End::Pool(err)),
             Err(err) => report.error(&file, &err),
         }
     }
