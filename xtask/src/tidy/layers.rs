@@ -18,12 +18,7 @@ pub(super) struct Floor {
 /// Public signatures name our crates, std and serde only, which is another reason to keep the
 /// lists short.
 pub(super) const HOUSE: [Floor; 15] = [
-    Floor {
-        name: "multiproc",
-        layer: 7,
-        may_be_unsafe: false,
-        uses: &["serde", "tokio", "tracing"],
-    },
+    Floor { name: "multiproc", layer: 7, may_be_unsafe: false, uses: &[] },
     Floor {
         name: "multiproc-cluster",
         layer: 6,
@@ -52,48 +47,33 @@ pub(super) const HOUSE: [Floor; 15] = [
         name: "multiproc-managers",
         layer: 6,
         may_be_unsafe: false,
-        uses: &["getrandom", "postcard", "rustix", "serde", "thiserror", "tokio", "tracing"],
+        uses: &["getrandom", "rustix", "serde", "thiserror", "tokio"],
     },
     Floor {
         name: "multiproc-pool",
         layer: 5,
         may_be_unsafe: false,
-        uses: &["futures-core", "indicatif", "rustix", "serde", "thiserror", "tracing"],
+        uses: &["futures-core", "indicatif", "rustix", "serde", "thiserror"],
     },
     Floor {
         name: "multiproc-ctypes",
         layer: 4,
         may_be_unsafe: true,
-        uses: &["bytemuck", "serde", "thiserror"],
+        uses: &["serde", "thiserror"],
     },
     Floor {
         name: "multiproc-queue",
         layer: 4,
         may_be_unsafe: true,
-        uses: &["bytemuck", "libc", "postcard", "rustix", "serde", "thiserror", "tokio", "tracing"],
+        uses: &["bytemuck", "libc", "rustix", "serde", "thiserror", "tokio"],
     },
     Floor {
         name: "multiproc-process",
         layer: 3,
         may_be_unsafe: true,
-        uses: &[
-            "getrandom",
-            "libc",
-            "postcard",
-            "rustix",
-            "serde",
-            "serde_json",
-            "thiserror",
-            "tokio",
-            "tracing",
-        ],
+        uses: &["libc", "rustix", "serde", "serde_json", "thiserror", "tokio"],
     },
-    Floor {
-        name: "multiproc-sync",
-        layer: 3,
-        may_be_unsafe: true,
-        uses: &["bytemuck", "libc", "rustix", "serde", "thiserror", "tracing"],
-    },
+    Floor { name: "multiproc-sync", layer: 3, may_be_unsafe: true, uses: &["serde", "thiserror"] },
     Floor {
         name: "multiproc-connection",
         layer: 2,
@@ -102,7 +82,6 @@ pub(super) const HOUSE: [Floor; 15] = [
             "getrandom",
             "hmac",
             "md-5",
-            "postcard",
             "rustix",
             "serde",
             "sha2",
@@ -110,23 +89,13 @@ pub(super) const HOUSE: [Floor; 15] = [
             "subtle",
             "thiserror",
             "tokio",
-            "tracing",
         ],
     },
     Floor {
         name: "multiproc-shm",
         layer: 2,
         may_be_unsafe: true,
-        uses: &[
-            "bytemuck",
-            "getrandom",
-            "libc",
-            "memmap2",
-            "rustix",
-            "serde",
-            "thiserror",
-            "tracing",
-        ],
+        uses: &["bytemuck", "getrandom", "libc", "memmap2", "rustix", "serde", "thiserror"],
     },
     Floor {
         name: "multiproc-image",
@@ -136,7 +105,6 @@ pub(super) const HOUSE: [Floor; 15] = [
             "getrandom",
             "hmac",
             "libc",
-            "memmap2",
             "postcard",
             "rustix",
             "serde",
@@ -146,12 +114,7 @@ pub(super) const HOUSE: [Floor; 15] = [
             "tracing",
         ],
     },
-    Floor {
-        name: "multiproc-wire",
-        layer: 1,
-        may_be_unsafe: false,
-        uses: &["bytemuck", "postcard", "serde", "thiserror"],
-    },
+    Floor { name: "multiproc-wire", layer: 1, may_be_unsafe: false, uses: &["serde", "thiserror"] },
     Floor {
         name: "multiproc-macros",
         layer: 0,
@@ -213,12 +176,20 @@ fn check_library(package: &Package, from: &Floor, breaches: &mut Vec<String>) {
             None => breaches.push(format!("{} may not use {name}", from.name)),
         }
     }
+    for name in from.uses.iter().filter(|name| !is_used(package, name)) {
+        breaches
+            .push(format!("{} is permitted {name}, which its manifest does not have", from.name));
+    }
     // A test may look sideways, never up: what it tests would have to be built twice.
     for Dependency { name, .. } in package.dependencies.iter().filter(|line| line.is_dev()) {
         if floor(name).is_some_and(|to| to.layer > from.layer) {
             breaches.push(format!("the tests of {} look up to {name}", from.name));
         }
     }
+}
+
+fn is_used(package: &Package, name: &str) -> bool {
+    package.dependencies.iter().any(|line| !line.is_dev() && line.name == name)
 }
 
 /// Programs, tests and benches come in by the front door.
@@ -241,21 +212,30 @@ mod tests {
 
     #[test]
     fn edges_down_are_fine() {
-        let found = check_one("multiproc-process", &["multiproc-image", "serde"], &["proptest"]);
-        assert_eq!(found, [""; 0]);
+        let normal = ["multiproc-image", "serde", "thiserror"];
+        assert_eq!(check_one("multiproc-ctypes", &normal, &["proptest"]), [""; 0]);
     }
 
     #[test]
     fn edges_up_and_sideways_are_breaches() {
-        assert_eq!(check_one("multiproc-image", &["multiproc-wire"], &[]).len(), 1);
-        assert_eq!(check_one("multiproc-image", &["multiproc-pool"], &[]).len(), 1);
-        assert_eq!(check_one("multiproc-image", &[], &["multiproc"]).len(), 1);
-        assert_eq!(check_one("multiproc-image", &[], &["multiproc-wire"]), [""; 0]);
+        let check_one = |above: &str, dev: &[&str]| {
+            check_one("multiproc-wire", &["serde", "thiserror", above], dev)
+        };
+        assert_eq!(check_one("multiproc-image", &[]).len(), 1);
+        assert_eq!(check_one("multiproc-pool", &[]).len(), 1);
+        assert_eq!(check_one("multiproc-sys", &["multiproc"]).len(), 1);
+        assert_eq!(check_one("multiproc-sys", &["multiproc-image"]), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_permitted_and_not_used_is_a_breach() {
+        assert_eq!(check_one("multiproc-wire", &["serde"], &[]).len(), 1);
+        assert_eq!(check_one("multiproc-wire", &["serde", "thiserror"], &[]), [""; 0]);
     }
 
     #[test]
     fn strangers_are_breaches() {
         assert_eq!(check_one("multiproc-attic", &[], &[]).len(), 1);
-        assert_eq!(check_one("multiproc-wire", &["rand"], &[]).len(), 1);
+        assert_eq!(check_one("multiproc-wire", &["rand", "serde", "thiserror"], &[]).len(), 1);
     }
 }
