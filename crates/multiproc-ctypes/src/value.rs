@@ -59,6 +59,15 @@ const KIND: u64 = 3;
 /// let guard = value.lock().unwrap();
 /// std::thread::scope(|scope| scope.spawn(move || drop(guard)));
 /// ```
+///
+/// And in its process:
+///
+/// ```compile_fail,E0277
+/// fn send(message: impl serde::Serialize) {}
+///
+/// let value = multiproc_ctypes::Value::new(0).unwrap();
+/// send(value.lock().unwrap());
+/// ```
 #[derive(Clone)]
 pub struct Value<T, L = RLock> {
     // Invariant: there is one.

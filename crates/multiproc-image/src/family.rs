@@ -272,6 +272,26 @@ mod tests {
         }
     }
 
+    struct Probe<T>(std::marker::PhantomData<T>);
+
+    /// What holds of a type of which nothing better is known.
+    trait Unknown {
+        const SERIALISES: bool = false;
+    }
+
+    impl<T> Unknown for Probe<T> {}
+
+    impl<T: Serialize> Probe<T> {
+        const SERIALISES: bool = true;
+    }
+
+    // parity: auth.key-not-serialisable
+    #[test]
+    fn key_is_no_part_of_a_message() {
+        let serialise = (Probe::<String>::SERIALISES, Probe::<AuthKey>::SERIALISES);
+        assert_eq!(serialise, (true, false));
+    }
+
     #[test]
     fn child_knows_where_it_comes_from() {
         let first = Record::first();

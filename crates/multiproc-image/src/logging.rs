@@ -166,3 +166,73 @@ pub(crate) fn apply(settings: LogSettings) {
     let least = settings.level.unwrap_or(Level::Warning) as u32;
     THRESHOLD.store(if settings.stderr { least } else { u32::MAX }, Ordering::Relaxed);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tracing::{
+        Event, Metadata, Subscriber, field, span,
+        subscriber::{Interest, with_default},
+    };
+
+    use super::*;
+
+    /// Keeps the events above a level, with their targets and messages.
+    struct Listener {
+        most: tracing::Level,
+        heard: Arc<Mutex<Vec<(String, String)>>>,
+    }
+
+    impl Subscriber for Listener {
+        // Not for ever: there is one for each level.
+        fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
+            Interest::sometimes()
+        }
+
+        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+            *metadata.level() <= self.most
+        }
+
+        fn event(&self, event: &Event<'_>) {
+            let mut message = String::new();
+            event.record(&mut |_: &field::Field, value: &dyn fmt::Debug| {
+                message = format!("{value:?}");
+            });
+            self.heard.lock().unwrap().push((event.metadata().target().to_owned(), message));
+        }
+
+        fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+            span::Id::from_u64(1)
+        }
+
+        fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+        fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+        fn enter(&self, _: &span::Id) {}
+
+        fn exit(&self, _: &span::Id) {}
+    }
+
+    // parity: logging.enable, logging.level-from-root
+    #[test]
+    fn subscriber_hears_what_it_wants_to() {
+        for (most, expected) in [
+            (tracing::Level::ERROR, &["an ERROR"][..]),
+            (tracing::Level::WARN, &["a SUBWARNING", "a WARNING", "an ERROR"]),
+            (tracing::Level::DEBUG, &["a DEBUG", "a SUBWARNING", "a WARNING", "an ERROR"]),
+        ] {
+            let heard = Arc::default();
+            with_default(Listener { most, heard: Arc::clone(&heard) }, || {
+                for level in [Level::SubDebug, Level::Debug, Level::SubWarning, Level::Warning] {
+                    get_logger().log(level, format_args!("a {level}"));
+                }
+                get_logger().log(Level::Error, "an ERROR");
+            });
+            let heard = heard.lock().unwrap();
+            assert!(heard.iter().all(|(target, _)| target == "multiproc"));
+            assert!(heard.iter().map(|(_, message)| message).eq(expected), "{most}: {heard:?}");
+        }
+    }
+}

@@ -184,6 +184,13 @@ pub fn get_context<'a>(name: impl Into<Option<&'a str>>) -> Result<Context, Cont
 /// assert_eq!(process.result()?, "hello Bob");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// What is handed over is owned, for a process that is executed anew has no other way to have it:
+///
+/// ```compile_fail,E0597
+/// let name = "Bob".to_string();
+/// let _ = multiproc_process::spawn(|name: &str| format!("hello {name}"), (name.as_str(),));
+/// ```
 pub fn spawn<F, Args>(function: F, args: Args) -> Result<Process<F::Output>, StartError>
 where
     F: Function<Args>,

@@ -119,8 +119,7 @@ fn child_makes_running_sums_in_a_raw_array(ctx: &Context) -> TestResult {
     Ok(())
 }
 
-// DIFFERENCE: what is no lock does not compile.
-// parity: value_array.array-lock-forms, value_array.array-bad-lock
+// parity: value_array.array-lock-forms
 fn array_has_the_lock_that_it_is_given() -> TestResult {
     let own: Array<i32, RLock> = Array::new(10)?;
     assert!(!own.get_lock().locked());

@@ -125,8 +125,8 @@ fn fields_that_are_not_given_are_zero() -> TestResult {
     Ok(())
 }
 
-// DIFFERENCE: the guard derefs to the raw object, as others may have it without the lock; wrapping twice does not compile.
-// parity: sharedctypes.synchronized-wrapper, sharedctypes.synchronized-twice
+// DIFFERENCE: the guard derefs to the raw object, as others may have it without the lock.
+// parity: sharedctypes.synchronized-wrapper
 fn synchronized_object_has_object_and_lock() -> TestResult {
     let raw = RawValue::new(5)?;
     let wrapped = synchronized(raw.clone())?;

@@ -89,9 +89,8 @@ fn value_without_an_argument_is_zero() -> TestResult {
     Ok(())
 }
 
-// DIFFERENCE: the inner object is what a guard derefs to; with locking off the type is another one, which has neither
-// accessor. What is no lock does not compile.
-// parity: value_array.value-lock-forms, value_array.value-lock-false, value_array.value-bad-lock
+// DIFFERENCE: the inner object is what a guard derefs to.
+// parity: value_array.value-lock-forms
 fn value_has_the_lock_that_it_is_given() -> TestResult {
     let value = Value::new(5)?;
     let own: &RLock = value.get_lock();
@@ -113,8 +112,8 @@ fn value_has_the_lock_that_it_is_given() -> TestResult {
     Ok(())
 }
 
-// DIFFERENCE: the kinds are types of Rust's, and an unknown letter does not compile.
-// parity: value_array.typecodes, value_array.unknown-typecode
+// DIFFERENCE: the kinds are types of Rust's.
+// parity: value_array.typecodes
 fn letters_of_python_are_types() -> TestResult {
     fn size<T: Shareable>() -> usize {
         T::SHAPE.size()

@@ -1,13 +1,17 @@
 //! Area `simple_queue`.
 
+use std::fs::File;
+
 use multiproc::{
     Context, Failure, SimpleQueue,
+    connection::Sender,
     queue::{GetError, PutError},
+    wire::Fd,
 };
-use multiproc_tests::{TestResult, each_start_method, once};
+use multiproc_tests::{TestResult, each_start_method, once, procfs};
 
 once! { closed_both_ways, order_is_kept }
-each_start_method! { emptiness_is_seen_by_all, many_users_share_it }
+each_start_method! { emptiness_is_seen_by_all, many_users_share_it, put_waits_in_the_caller_for_room }
 
 // parity: simple_queue.empty-after-close, simple_queue.close-twice, simple_queue.close-both-ends
 fn closed_both_ways() -> TestResult {
@@ -25,15 +29,13 @@ fn closed_both_ways() -> TestResult {
     Ok(())
 }
 
-// parity: simple_queue.put-get-order, simple_queue.put-synchronous
+// parity: simple_queue.put-get-order
 fn order_is_kept() -> TestResult {
     let q = SimpleQueue::<Option<String>>::new()?;
-    let threads = multiproc_tests::procfs::threads();
     let items = [Some("one".to_owned()), None, Some("three".into())];
     for item in items.clone() {
         q.put(item)?;
     }
-    assert!(multiproc_tests::procfs::threads() <= threads + 64, "no thread of its own");
     for item in items {
         assert_eq!(q.get()?, item);
     }
@@ -55,6 +57,37 @@ fn say_empty_twice(q: SimpleQueue<bool>) -> Result<(), Failure> {
     q.put(q.is_empty()?)?;
     q.put(q.is_empty()?)?;
     Ok(())
+}
+
+/// More descriptors than a socket takes, so that there is no room.
+const MANY: usize = 700;
+
+// parity: simple_queue.put-synchronous
+fn put_waits_in_the_caller_for_room(ctx: &Context) -> TestResult {
+    let (q, (ours, theirs)) = (SimpleQueue::<Fd<File>>::new()?, multiproc::simplex::<usize>()?);
+    let child = ctx.process().daemon(true).start(put_many, (q.clone(), theirs))?;
+    let threads = ours.recv()?;
+    // From here on it does nothing but put.
+    let pid = child.pid().ok_or("it is started")?;
+    while procfs::state(pid) == Some('R') {
+        std::thread::yield_now();
+    }
+    assert!(child.is_alive(), "there is no room for all");
+    for _ in 0..MANY {
+        q.get()?;
+    }
+    assert_eq!(child.result()??, threads, "no thread puts for it");
+    Ok(())
+}
+
+fn put_many(q: SimpleQueue<Fd<File>>, line: Sender<usize>) -> Result<usize, Failure> {
+    line.send(&procfs::threads())?;
+    let mut most = 0;
+    for _ in 0..MANY {
+        q.put(Fd(File::open("/dev/null")?))?;
+        most = most.max(procfs::threads());
+    }
+    Ok(most)
 }
 
 // parity: simple_queue.concurrent-users

@@ -11,6 +11,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use multiproc_image::logging;
+
 use crate::Address;
 
 /// The longest path that a Unix socket can have, without its closing zero.
@@ -81,5 +83,6 @@ pub(super) fn private_path() -> io::Result<(PathBuf, PathBuf)> {
     }
     let folder = base.join(folder);
     DirBuilder::new().mode(0o700).create(&folder)?;
+    logging::info(format_args!("created temp directory {}", folder.display()));
     Ok((folder.join(socket), folder))
 }

@@ -147,6 +147,7 @@ impl Running {
         }
         let process = self.process();
         if process.is_alive() {
+            logging::info(format_args!("sending shutdown message to manager"));
             if let Err(err) = self.say_shutdown() {
                 logging::info(format_args!("manager does not listen: {err}"));
             }

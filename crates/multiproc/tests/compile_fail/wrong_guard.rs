@@ -28,9 +28,4 @@ fn longer_than_the_guard(array: &Array<u8>) -> &[u8] {
     &guard[..]
 }
 
-fn to_another_process(value: &Value<i32>) {
-    let (_other, end) = multiproc::simplex().unwrap();
-    let _ = end.send(&value.lock().unwrap());
-}
-
 fn main() {}

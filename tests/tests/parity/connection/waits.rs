@@ -13,7 +13,9 @@ use multiproc::{
     connection::{Receiver, Sender, simplex, wait},
     pipe,
 };
-use multiproc_tests::{TestResult, each_start_method, held, random::Random};
+use multiproc_tests::{
+    TestResult, each_start_method, held, once, random::Random, sleeping::asleep, streams::KINDS,
+};
 
 each_start_method! {
     many_children_are_read_to_their_ends, many_slow_children_are_read_to_their_ends,
@@ -21,8 +23,45 @@ each_start_method! {
     sentinel_of_a_child_is_ready_when_it_ends,
 }
 
+once! { receiver_sleeps_until_a_message_or_the_end, wait_sleeps_until_something_is_there }
+
 const CHILDREN: u32 = 4;
 const MESSAGES: u32 = 10;
+
+// parity: connection.recv-blocks
+fn receiver_sleeps_until_a_message_or_the_end() -> TestResult {
+    for kind in KINDS {
+        let (ours, theirs) = multiproc_tests::streams::ends::<String, String>(kind)?;
+        let (receiving, _) = asleep(move || {
+            let message = theirs.recv().map_err(|err| err.to_string());
+            (message, theirs)
+        });
+        assert!(!receiving.is_finished(), "{kind}");
+        ours.send(&"there".to_string())?;
+        let (message, theirs) = receiving.join().unwrap();
+        assert_eq!(message.as_deref(), Ok("there"), "{kind}");
+
+        let (receiving, _) = asleep(move || theirs.recv().unwrap_err().is_closed());
+        assert!(!receiving.is_finished(), "{kind}");
+        drop(ours);
+        assert!(receiving.join().unwrap(), "{kind}");
+    }
+    Ok(())
+}
+
+// parity: wait.infinite
+fn wait_sleeps_until_something_is_there() -> TestResult {
+    let (rx, tx) = simplex::<u8>()?;
+    let (other, _idle) = simplex::<u8>()?;
+    let (waiting, _) = asleep(move || {
+        let ready = wait(&[&other, &rx], None).map_err(|err| err.to_string());
+        (ready, rx.recv().map_err(|err| err.to_string()))
+    });
+    assert!(!waiting.is_finished());
+    tx.send(&7)?;
+    assert_eq!(waiting.join().unwrap(), (Ok(vec![1]), Ok(7)));
+    Ok(())
+}
 
 // parity: wait.many-readers-to-eof
 fn many_children_are_read_to_their_ends(ctx: &Context) -> TestResult {

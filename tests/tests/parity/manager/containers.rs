@@ -11,6 +11,7 @@ use multiproc_tests::{TestResult, each_start_method, once};
 
 once! {
     list_has_slices_repetition_and_concatenation,
+    list_has_the_methods_of_a_list,
     inner_lists_stay_live,
     inner_lists_are_independent,
     dict_copies_keys_values_and_items,
@@ -32,7 +33,7 @@ each_start_method! {
     value_array_and_namespace_in_a_child,
 }
 
-// parity: manager.list-basics, proxy.list-methods
+// parity: manager.list-basics
 fn list_has_slices_repetition_and_concatenation() -> TestResult {
     let manager = Manager::start()?;
     let a = manager.list(0..10i64)?;
@@ -60,6 +61,39 @@ fn list_has_slices_repetition_and_concatenation() -> TestResult {
     a.extend([1, 2])?;
     a.clear()?;
     assert!(a.is_empty()?);
+    Ok(())
+}
+
+// DIFFERENCE: it can be cleared and copied, as Python's can since 3.14.
+// parity: proxy.list-methods
+fn list_has_the_methods_of_a_list() -> TestResult {
+    let manager = Manager::start()?;
+    let list = manager.list([3i64, 1])?;
+    list.append(2)?;
+    list.extend([1, 5])?;
+    list.insert(1, 4)?;
+    assert_eq!(list.to_vec()?, [3, 4, 1, 2, 1, 5]);
+    assert_eq!((list.len()?, list.get(-1)?, list.slice(1, 3)?), (6, 5, vec![4, 1]));
+    assert_eq!((list.contains(&4)?, list.contains(&6)?), (true, false));
+    assert_eq!((list.count(&1)?, list.count(&6)?, list.index(&1)?), (2, 0, 2));
+    assert!(list.index(&6).unwrap_err().is_raised("ValueError"));
+    list.set(0, 9)?;
+    list.delete(1)?;
+    list.remove(&1)?;
+    assert_eq!((list.pop()?, list.pop_at(1)?), (5, 2));
+    assert_eq!(list.to_vec()?, [9, 1]);
+    assert_eq!((list.concat([7])?, list.repeated(2)?), (vec![9, 1, 7], vec![9, 1, 9, 1]));
+    list.repeat(2)?;
+    list.reverse()?;
+    assert_eq!((list.to_vec()?, list.reversed()?), (vec![1, 9, 1, 9], vec![9, 1, 9, 1]));
+    list.sort()?;
+    assert_eq!(list.to_vec()?, [1, 1, 9, 9]);
+    list.sort_reverse()?;
+    assert_eq!(list.to_vec()?, [9, 9, 1, 1]);
+    let copy: Vec<i64> = list.as_proxy().call("copy", ())?;
+    list.clear()?;
+    assert!(list.is_empty()?);
+    assert_eq!(copy, [9, 9, 1, 1]);
     Ok(())
 }
 

@@ -57,6 +57,7 @@ fn put(address: String, key: Vec<u8>) -> Result<(), Failure> {
     Ok(())
 }
 
+// DIFFERENCE: the serializer is pickle, in which a tuple stays one.
 // parity: remote_manager.value-kinds
 fn values_arrive_as_they_were() -> TestResult {
     let manager = multiproc::Manager::builder().address("127.0.0.1:0").start()?;

@@ -1,6 +1,6 @@
 //! Workers that are prepared, replaced and lost.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{fs, io::Write, path::PathBuf, time::Duration};
 
 use multiproc::{
     Context, Failure, Pool, TaskError,
@@ -56,7 +56,9 @@ fn initializer_runs_once_in_each_worker(ctx: &Context) -> TestResult {
     let scratch =
         Scratch::new(env!("CARGO_TARGET_TMPDIR"), &format!("initializer-{}", name_of(ctx)))?;
     let leave_mark = |folder: PathBuf, text: String| -> Result<(), Failure> {
-        Ok(fs::write(folder.join(std::process::id().to_string()), text)?)
+        // A second run in the same worker finds the file there.
+        let mut file = fs::File::create_new(folder.join(std::process::id().to_string()))?;
+        Ok(file.write_all(text.as_bytes())?)
     };
     let args = (scratch.join(""), "mark".to_string());
     let pool =
@@ -68,6 +70,9 @@ fn initializer_runs_once_in_each_worker(ctx: &Context) -> TestResult {
     pool.join()?;
     let marks = fs::read_dir(scratch.join(""))?.collect::<Result<Vec<_>, _>>()?;
     assert_eq!(marks.len(), 2, "one for each worker");
+    for mark in marks {
+        assert_eq!(fs::read_to_string(mark.path())?, "mark");
+    }
     Ok(())
 }
 

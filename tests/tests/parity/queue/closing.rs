@@ -3,16 +3,22 @@
 use std::{fs::File, time::Duration};
 
 use multiproc::{
-    Context, Failure, Queue,
+    Context, Failure, Queue, at_exit,
+    connection::{Sender, simplex},
     queue::{Closed, GetError, PutError},
     wire::Fd,
 };
-use multiproc_tests::{TestResult, each_start_method, once};
+use multiproc_tests::{
+    TestResult, context_named, each_start_method, name_of, once, sleeping::asleep,
+};
 
-once! { closed_handle_does_nothing, thread_is_joined_after_close_only, shut_down_is_seen_by_all_handles }
+once! {
+    closed_handle_does_nothing, thread_is_joined_after_close_only, thread_is_joined_when_all_has_room,
+    shut_down_is_seen_by_all_handles
+}
 each_start_method! {
     exit_waits_for_what_has_no_room, exit_does_not_wait_where_that_is_called_off, unread_items_outlive_their_process,
-    waiting_ends_with_the_queue
+    parent_waits_for_a_child_with_unread_items, waiting_ends_with_the_queue
 }
 
 // parity: queue.empty-after-close, queue.use-after-close, queue.close-idempotent
@@ -40,6 +46,24 @@ fn thread_is_joined_after_close_only() -> TestResult {
         q.join_thread().unwrap_err().to_string(),
         "queue is not closed: call close before join_thread"
     );
+    Ok(())
+}
+
+// parity: queue.join-thread-flushes
+fn thread_is_joined_when_all_has_room() -> TestResult {
+    let q = Queue::<(usize, Fd<File>)>::new()?;
+    let other = q.clone();
+    for number in 0..MANY {
+        q.put((number, Fd(File::open("/dev/null")?)))?;
+    }
+    q.close();
+    let (joining, _) = asleep(move || q.join_thread());
+    assert!(!joining.is_finished(), "not all have room");
+    for number in 0..MANY {
+        assert_eq!(other.get()?.0, number);
+    }
+    joining.join().unwrap()?;
+    assert!(other.is_empty()?);
     Ok(())
 }
 
@@ -90,7 +114,7 @@ fn put_many_files(q: Queue<(usize, Fd<File>)>, cancel: bool) -> Result<usize, Fa
     Ok(q.qsize())
 }
 
-// parity: queue.fork-child-flushes, queue.join-thread-flushes, queue.unread-daemonic
+// parity: queue.fork-child-flushes
 fn exit_waits_for_what_has_no_room(ctx: &Context) -> TestResult {
     let q = Queue::new()?;
     let child = ctx.process().daemon(false).start(put_many_files, (q.clone(), false))?;
@@ -103,6 +127,35 @@ fn exit_waits_for_what_has_no_room(ctx: &Context) -> TestResult {
     }
     assert_eq!(child.result()??, MANY);
     assert_eq!(child.exitcode(), Some(0));
+    Ok(())
+}
+
+// parity: queue.unread-daemonic
+fn parent_waits_for_a_child_with_unread_items(ctx: &Context) -> TestResult {
+    let (q, (ours, theirs)) = (Queue::new()?, simplex::<()>()?);
+    let args = (name_of(ctx), q.clone(), theirs);
+    let parent = ctx.process().daemon(false).start(leave_a_putter, args)?;
+    while q.qsize() < 50 {
+        std::thread::yield_now();
+    }
+    ours.recv()?;
+    assert!(!parent.join_timeout(Duration::from_millis(300))?, "its child waits for a reader");
+    for number in 0..MANY {
+        assert_eq!(q.get()?.0, number);
+    }
+    parent.result()??;
+    assert_eq!(parent.exitcode(), Some(0));
+    Ok(())
+}
+
+/// Says when it begins to end.
+fn leave_a_putter(
+    method: String,
+    q: Queue<(usize, Fd<File>)>,
+    line: Sender<()>,
+) -> Result<(), Failure> {
+    at_exit(move || line.send(&()).unwrap());
+    let _ = context_named(&method).process().daemon(false).start(put_many_files, (q, false))?;
     Ok(())
 }
 

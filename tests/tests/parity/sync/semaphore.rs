@@ -96,6 +96,7 @@ fn answer(there: Semaphore, back: Semaphore) {
     }
 }
 
+// parity: semaphore.cross-process
 fn no_more_than_its_permits_are_inside(ctx: &Context) -> TestResult {
     let semaphore = BoundedSemaphore::new(2)?;
     let inside = Mutex::new([0u32; 2])?;
