@@ -10,6 +10,7 @@ pub mod held;
 pub mod random;
 pub mod interrupts;
 pub mod streams;
+pub mod stderr;
 pub mod refusal;
 pub mod ledger;
 pub mod scratch;

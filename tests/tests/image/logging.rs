@@ -1,18 +1,13 @@
 //! What the library says of its work: `[LEVEL/ProcessName] message`.
 
-use std::{
-    fs::File,
-    os::{fd::AsRawFd, unix::fs::FileExt},
-    time::Duration,
-};
+use std::time::Duration;
 
 use multiproc::{
     Context, Failure, Level,
     connection::{Receiver, Sender},
     force_start_method, get_logger, log_to_stderr, simplex,
 };
-use multiproc_tests::{context_named, contexts};
-use rustix::fs::{MemfdFlags, memfd_create};
+use multiproc_tests::{context_named, contexts, stderr};
 
 multiproc_tests::once_alone! {
     nothing_is_said_unless_asked,
@@ -26,30 +21,30 @@ multiproc_tests::once_alone! { manager_tells_of_its_life }
 
 // parity: logging.enable
 fn nothing_is_said_unless_asked() -> Result<(), Failure> {
-    let heard = capture_stderr()?;
+    let heard = stderr::capture()?;
     get_logger().set_level(Level::SubDebug);
     assert_eq!(get_logger().level(), Level::SubDebug, "there is one logger");
     get_logger().log(Level::Error, "to nobody");
     for (_, ctx) in contexts() {
         ctx.start(say_of_every_level, ())?.join()?;
     }
-    assert_eq!(text(&heard)?, "");
+    assert_eq!(stderr::text(&heard)?, "");
     Ok(())
 }
 
 // DIFFERENCE: `process shutting down` comes before `process exiting with exitcode`, as CPython in fact says it.
 // parity: logging.stderr-format, logging.process-name-in-record, logging.levels, logging.child-lifecycle-messages
 fn lines_say_level_and_name_in_every_process() -> Result<(), Failure> {
-    let heard = capture_stderr()?;
+    let heard = stderr::capture()?;
     log_to_stderr(Level::Info).log(Level::Warning, "from the parent");
-    assert_eq!(text(&heard)?, "[WARNING/Alone] from the parent\n");
+    assert_eq!(stderr::text(&heard)?, "[WARNING/Alone] from the parent\n");
 
     let levels = [Level::SubDebug, Level::Debug, Level::Info, Level::SubWarning, Level::Warning];
     assert!(levels.is_sorted(), "sub-debug and sub-warning are just below theirs");
     for (name, ctx) in contexts() {
-        let from = text(&heard)?.len();
+        let from = stderr::text(&heard)?.len();
         ctx.process().name("speaker").start(say_of_every_level, ())?.join()?;
-        let said = text(&heard)?[from..].to_string();
+        let said = stderr::text(&heard)?[from..].to_string();
         let mut places = Vec::new();
         for line in [
             "[INFO/speaker] child process calling self.run()",
@@ -81,7 +76,7 @@ fn lines_say_level_and_name_in_every_process() -> Result<(), Failure> {
 
 // parity: logging.level-inherited, logging.stderr-level-arg
 fn level_holds_for_every_process_started_later() -> Result<(), Failure> {
-    let heard = capture_stderr()?;
+    let heard = stderr::capture()?;
     log_to_stderr(None);
     assert_eq!(get_logger().level(), Level::Warning, "as long as nobody sets another");
     assert_eq!(log_to_stderr(Level::SubWarning).level(), Level::SubWarning);
@@ -90,11 +85,11 @@ fn level_holds_for_every_process_started_later() -> Result<(), Failure> {
         for (level, expected) in [(Level::Debug, true), (Level::Error, false), (Level::Info, false)]
         {
             get_logger().set_level(level);
-            let from = text(&heard)?.len();
+            let from = stderr::text(&heard)?.len();
             let of_grandchild =
                 Context::from(ctx.get_start_method()).start(level_of_child, ())?.result()??;
             assert_eq!(of_grandchild, level.to_string(), "{method}");
-            let said = text(&heard)?[from..].to_string();
+            let said = stderr::text(&heard)?[from..].to_string();
             assert_eq!(said.contains("[DEBUG/"), expected, "{method} {level}: {said}");
             assert_eq!(said.is_empty(), level == Level::Error, "{method} {level}: {said}");
         }
@@ -104,13 +99,13 @@ fn level_holds_for_every_process_started_later() -> Result<(), Failure> {
 
 // parity: logging.exit-messages
 fn ends_of_children_are_told_of() -> Result<(), Failure> {
-    let heard = capture_stderr()?;
+    let heard = stderr::capture()?;
     log_to_stderr(Level::Info);
     for (name, ctx) in contexts() {
-        let from = text(&heard)?.len();
+        let from = stderr::text(&heard)?.len();
         let method = ctx.get_start_method().to_string();
         ctx.process().name("parent").daemon(false).start(leave_two, (method,))?.result()??;
-        let said = text(&heard)?[from..].to_string();
+        let said = stderr::text(&heard)?[from..].to_string();
         for line in [
             "[INFO/parent] calling terminate() for daemon the daemon",
             "[INFO/parent] calling join() for process the daemon",
@@ -136,16 +131,16 @@ fn leave_two(method: String) -> Result<(), Failure> {
 // parity: logging.manager-messages, manager.scope-prestarted
 #[cfg(feature = "managers")]
 fn manager_tells_of_its_life() -> Result<(), Failure> {
-    let heard = capture_stderr()?;
+    let heard = stderr::capture()?;
     log_to_stderr(Level::Info);
     for (name, ctx) in contexts() {
-        let from = text(&heard)?.len();
+        let from = stderr::text(&heard)?.len();
         let manager = multiproc::Manager::builder().context(ctx).start()?;
         let process = manager.process_name().ok_or("it was started here")?;
         {
             let _scope = manager;
         }
-        let said = text(&heard)?[from..].to_string();
+        let said = stderr::text(&heard)?[from..].to_string();
         let mut rest = said.as_str();
         for line in [
             &format!("[INFO/{process}] child process calling self.run()\n"),
@@ -165,30 +160,15 @@ fn manager_tells_of_its_life() -> Result<(), Failure> {
 
 // parity: logging.twice-twice
 fn one_line_is_said_once() -> Result<(), Failure> {
-    let heard = capture_stderr()?;
+    let heard = stderr::capture()?;
     log_to_stderr(Level::Warning);
     log_to_stderr(None).log(Level::Warning, "once");
     assert_eq!(
-        text(&heard)?,
+        stderr::text(&heard)?,
         "[WARNING/Alone] once\n",
         "asking again changes no level and doubles no line"
     );
     Ok(())
-}
-
-/// Has this process, and those it starts, write its errors to a file in memory.
-fn capture_stderr() -> Result<File, Failure> {
-    let file = File::from(memfd_create("stderr", MemfdFlags::CLOEXEC)?);
-    let placed = unsafe { libc::dup2(file.as_raw_fd(), libc::STDERR_FILENO) };
-    assert_eq!(placed, libc::STDERR_FILENO);
-    Ok(file)
-}
-
-/// What is in the file; its position belongs to those who write.
-fn text(file: &File) -> Result<String, Failure> {
-    let mut bytes = vec![0; usize::try_from(file.metadata()?.len())?];
-    file.read_exact_at(&mut bytes, 0)?;
-    Ok(String::from_utf8(bytes)?)
 }
 
 fn say_of_every_level() {

@@ -6,7 +6,7 @@ use multiproc::{
     Context, Failure, Lock, OnPreloadError, Queue, Semaphore, connection::Listener,
     set_forkserver_preload, shared_memory::SharedMemory, stop_forkserver,
 };
-use multiproc_tests::{TestResult, procfs};
+use multiproc_tests::{TestResult, procfs, stderr};
 
 multiproc_tests::each_start_method! {
     semaphore_of_each_process_leaves_nothing,
@@ -47,6 +47,7 @@ fn forked_child_has_the_lock_of_a_static() -> Result<(), Failure> {
 
 // parity: start_methods.preload-resources
 fn lock_made_by_the_preload_function_is_the_children_s() -> Result<(), Failure> {
+    let heard = stderr::capture()?;
     set_forkserver_preload(make_lock, OnPreloadError::Fail);
     let ctx = Context::forkserver();
     for _ in 0..2 {
@@ -60,6 +61,7 @@ fn lock_made_by_the_preload_function_is_the_children_s() -> Result<(), Failure> 
     holder.kill()?;
     holder.join()?;
     stop_forkserver();
+    assert_eq!(stderr::text(&heard)?, "");
     Ok(())
 }
 
