@@ -1,6 +1,8 @@
 //! Pipes, listeners and clients: values, bytes, handles, ends, and many at once.
 #![expect(clippy::unwrap_used, reason = "a helper may fail the test that calls it")]
 
+#[path = "../support/watchdog.rs"]
+mod watchdog;
 mod values;
 mod bytes;
 mod waiting;
@@ -10,5 +12,4 @@ mod sharing;
 mod streams;
 mod listening;
 mod authenticating;
-mod garbage;
 mod python;
