@@ -11,5 +11,6 @@ mod handles;
 mod sharing;
 mod streams;
 mod listening;
+mod reception;
 mod authenticating;
 mod python;
