@@ -48,6 +48,8 @@ fn handshakes_go_on() {
         // One who cannot be accepted must not be in the way.
         let queued = is_somebody_there.then(|| connect(&listener));
         let served = thread::scope(|scope| {
+            // Goes first, so that nobody waits for it when something has failed.
+            let listener = listener;
             scope.spawn(|| {
                 let auth = Auth::new("key");
                 answer_challenge(&client, &auth).unwrap();

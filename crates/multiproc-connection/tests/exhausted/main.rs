@@ -59,10 +59,18 @@ fn with_room<T>(room: u64, act: impl FnOnce() -> T) -> T {
             number => break number,
         }
     };
+    let _lowered = Lowered(before);
     setrlimit(Resource::Nofile, Rlimit { current: Some(full + room), ..before }).unwrap();
-    let result = act();
-    setrlimit(Resource::Nofile, before).unwrap();
-    result
+    act()
+}
+
+/// A limit that is what it was when this goes, also where a test has failed.
+struct Lowered(Rlimit);
+
+impl Drop for Lowered {
+    fn drop(&mut self) {
+        let _ = setrlimit(Resource::Nofile, self.0);
+    }
 }
 
 /// A message of `count` handles comes while there is room for `room`.

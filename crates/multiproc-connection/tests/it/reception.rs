@@ -84,6 +84,8 @@ fn burst_of_honest_clients_is_served_to_the_last() {
     // All have connected before the first is spoken to.
     let clients: Vec<_> = (0..CLIENTS).map(|_| connect(listener.address()).unwrap()).collect();
     thread::scope(|scope| {
+        // Goes first, so that nobody waits for it when something has failed.
+        let listener = listener;
         for client in clients {
             scope.spawn(move || {
                 let auth = Auth::new("key");
