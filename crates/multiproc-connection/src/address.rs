@@ -15,7 +15,8 @@ use crate::AddressError;
 /// Where a listener listens and a client connects.
 ///
 /// As text: a leading `@` makes an abstract name, a `/` a path, and all else is `host:port` or
-/// `[v6]:port`. What is printed reads back as the same address.
+/// `[v6]:port`. What is printed reads back as the same place, except [`Unnamed`](Self::Unnamed) and
+/// names that are no UTF-8; a path without a folder is printed as one in `./`.
 ///
 /// # Python
 ///

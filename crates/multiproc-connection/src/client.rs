@@ -104,6 +104,9 @@ impl ClientBuilder {
 
     /// Connects within `timeout`, the handshake included.
     ///
+    /// To look up a host's name takes as long as the system lets it take; give an IP address where
+    /// that matters.
+    ///
     /// # Errors
     ///
     /// Returns [`ConnectTimeoutError::Timeout`] when that is not enough, else as
@@ -138,8 +141,7 @@ impl ClientBuilder {
 
     /// How to prove the key, if there is one, and the longest message.
     pub(crate) fn into_terms(self) -> (Option<Auth>, u64) {
-        let auth = self.key.map(|key| Auth::new(key).digest(self.digest));
-        (auth.map(|auth| if self.md5 { auth.allow_md5() } else { auth }), self.limit)
+        (Auth::of(self.key, self.digest, self.md5), self.limit)
     }
 }
 

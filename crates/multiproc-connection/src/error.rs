@@ -10,7 +10,9 @@ use crate::{Address, Digest};
 
 /// An error returned from [`Connection::send`](crate::Connection::send) and its siblings.
 ///
-/// Nothing was sent, and the connection is as usable as it was.
+/// Nothing was sent, and the connection is as usable as it was. There is one exception: a stream that
+/// breaks in the middle of a message stays [`Closed`](Self::Closed) for whoever sends next, because
+/// what followed would be taken for the rest.
 ///
 /// # Examples
 ///
@@ -42,9 +44,11 @@ pub enum SendError {
     #[error("failed to pickle message")]
     Pickle(#[from] ObjectError),
 
-    /// The message has handles in it, and this connection leads to another host or a Python end.
+    /// The message has handles in it, and this connection is a network one.
     ///
-    /// Only pipes and Unix sockets carry handles. Python raises `OSError`.
+    /// Only pipes and Unix sockets carry handles, between Rust ends: a Python at the other end of a
+    /// Unix socket cannot be told from a Rust one, and loses its place in the stream when handles
+    /// come. Python raises `OSError`.
     #[error("connection is a network one and carries no handles")]
     HandlesRefused,
 

@@ -8,7 +8,7 @@ use multiproc::{
     Connection, Context, Failure,
     connection::{
         AcceptError, Client, Listener, RecvError, RecvTimeoutError, SendError, TryAcceptError,
-        TryRecvError, TrySendError,
+        TryRecvError, TrySendError, wait,
     },
     pipe,
 };
@@ -21,6 +21,7 @@ once! {
     message_that_a_thread_has_half_sent_stays_the_parent_s,
     half_message_that_nobody_is_receiving_goes_on_in_the_child,
     listener_that_a_thread_accepts_at_works_in_a_forked_child,
+    listener_tells_whoever_waits_in_a_forked_child,
 }
 
 /// A fork copies these, so the child uses the same objects as the thread does.
@@ -178,7 +179,7 @@ fn fork_while_accepting() -> Result<(), Failure> {
     let listener = Listener::builder()
         .authkey("key")
         .backlog(16)
-        .handshake_timeout(Duration::from_millis(100))
+        .handshake_timeout(Duration::from_secs(2))
         .bind()?;
     let (_, line) = scene()?;
     assert!(LISTENER.set(listener).is_ok());
@@ -199,6 +200,7 @@ fn fork_while_accepting() -> Result<(), Failure> {
     assert!(silent.recv_bytes().unwrap_err().is_closed());
     assert_eq!(connect()?.recv()?, 1);
     accepting.join().expect("it accepts");
+    assert!(wait(&[listener], Duration::ZERO)?.is_empty(), "no copy of the child's makes it ready");
     line.send(&())?;
     assert_eq!(connect()?.recv()?, 2);
     child.result()?
@@ -211,4 +213,41 @@ fn accept() -> Result<(), Failure> {
     LINE.get().ok_or("made before anything is forked")?.send(&())?;
     word()?;
     Ok(listener.accept::<u8, ()>()?.send(&2)?)
+}
+
+fn listener_tells_whoever_waits_in_a_forked_child() -> TestResult {
+    in_child(&Context::spawn(), fork_before_waiting, ())
+}
+
+fn fork_before_waiting() -> Result<(), Failure> {
+    assert!(LISTENER.set(Listener::builder().authkey("key").backlog(16).bind()?).is_ok());
+    let listener = LISTENER.get().ok_or("it is set")?;
+    let (_, line) = scene()?;
+    // A guest of the parent's is nothing to the child.
+    let silent: Connection<(), ()> = Client::builder().connect(listener.address())?;
+    assert!(matches!(listener.try_accept::<u8, ()>(), Err(TryAcceptError::Empty)));
+    let child = fork().start(wait_for_a_client, ())?;
+    line.recv()?;
+    silent.send_bytes(b"no proof")?;
+    line.send(&())?;
+    let client = Client::builder().authkey("key").connect::<(), u8, _>(listener.address())?;
+    assert_eq!(client.recv()?, 3);
+    child.result()??;
+    let turned_away = listener.accept::<u8, ()>();
+    assert!(matches!(turned_away, Err(AcceptError::Authentication(_))), "{turned_away:?}");
+    Ok(())
+}
+
+fn wait_for_a_client() -> Result<(), Failure> {
+    let listener = LISTENER.get().ok_or("made before anything is forked")?;
+    LINE.get().ok_or("made before anything is forked")?.send(&())?;
+    word()?;
+    loop {
+        wait(&[listener], None)?;
+        match listener.try_accept::<u8, ()>() {
+            Ok(served) => return Ok(served.send(&3)?),
+            Err(TryAcceptError::Empty) => {}
+            Err(err) => return Err(err.into()),
+        }
+    }
 }

@@ -67,6 +67,11 @@ impl Auth {
         self
     }
 
+    /// What a builder was told, if that was a key.
+    pub(crate) fn of(key: Option<AuthKey>, digest: Digest, md5: bool) -> Option<Self> {
+        Some(Self { key: key?, digest, md5 })
+    }
+
     /// Whether a proof by this digest may be given at all.
     fn allows(&self, digest: Digest) -> bool {
         self.md5 || digest != Digest::Md5

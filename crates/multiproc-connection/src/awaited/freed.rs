@@ -28,13 +28,17 @@ impl<T: Send> Future for Freed<'_, T> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let Self { turn, place } = self.get_mut();
-        // Whoever releases between this look and the wait finds `waiting` locked, and so wakes us.
         let lock = turn.lock();
+        // A waker is somebody else's code, also where it is cloned or dropped: not under the lock.
+        let waker = context.waker().clone();
         let mut waiting = lock.waiting();
+        // Whoever releases between this look and the wait finds `waiting` locked, and so wakes us.
         if lock.look().is_some() {
             return Poll::Ready(());
         }
-        waiting.tasks.add(place, context.waker());
+        let replaced = waiting.tasks.add(place, waker);
+        drop(waiting);
+        drop(replaced);
         Poll::Pending
     }
 }
@@ -51,8 +55,10 @@ impl<T: Send> Drop for Freed<'_, T> {
 mod tests {
     use std::{
         pin::pin,
-        sync::Arc,
+        sync::{Arc, Mutex, mpsc},
         task::{Wake, Waker},
+        thread,
+        time::Duration,
     };
 
     use multiproc_sys::primitive::{AtomicU32, Ordering};
@@ -88,5 +94,33 @@ mod tests {
         assert_eq!(woken, [1, 1, 0]);
         assert!(first.as_mut().poll(&mut Context::from_waker(&one)).is_ready());
         assert!(second.as_mut().poll(&mut Context::from_waker(&two)).is_ready());
+    }
+
+    /// The waker of a task that keeps another one.
+    struct Keeper(#[expect(dead_code, reason = "to be dropped")] Mutex<Freed<'static, ()>>);
+
+    impl Wake for Keeper {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    #[test]
+    fn waker_that_is_replaced_may_end_another_wait_at_the_same_turn() {
+        let (done, watched) = mpsc::channel();
+        thread::spawn(move || {
+            let turn: &Turn<()> = Box::leak(Box::new(Turn::new((), |_| unreachable!())));
+            let _taken = turn.take(Patience::Endless);
+            let mut kept = Freed::new(turn);
+            assert!(Pin::new(&mut kept).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            let keeper = Waker::from(Arc::new(Keeper(Mutex::new(kept))));
+            let mut freed = Freed::new(turn);
+            assert!(Pin::new(&mut freed).poll(&mut Context::from_waker(&keeper)).is_pending());
+            // The last one that is left of it is the turn's.
+            drop(keeper);
+            assert!(
+                Pin::new(&mut freed).poll(&mut Context::from_waker(Waker::noop())).is_pending()
+            );
+            done.send(()).unwrap();
+        });
+        watched.recv_timeout(Duration::from_secs(60)).expect("it does not wait for itself");
     }
 }

@@ -1,15 +1,12 @@
 //! Waiting for others to connect, awaited.
 
-use std::{os::fd::AsFd, time::Instant};
+use std::time::Instant;
 
 use multiproc_sys::readiness::Side;
-use multiproc_wire::Handle;
-use rustix::event::epoll::{self, EventData, EventFlags};
 use tokio::{task::coop::consume_budget, time};
 
 use super::{
     Listener,
-    builder::face,
     reception::{Guest, Reception},
 };
 use crate::{
@@ -23,10 +20,7 @@ use crate::{
 enum Attempt {
     Accepted(Guest),
     /// Nobody is there: try again when the face is ready, or at that moment.
-    Empty {
-        face: Handle,
-        deadline: Option<Instant>,
-    },
+    Empty(Option<Instant>),
     /// Somebody else of this process accepts.
     Busy,
 }
@@ -82,9 +76,9 @@ impl Listener {
         consume_budget().await;
         let mut accepting = None;
         loop {
-            let (face, deadline) = match self.attempt_accept()? {
+            let moment = match self.attempt_accept()? {
                 Attempt::Accepted(guest) => return Ok(self.connection(guest)),
-                Attempt::Empty { face, deadline } => (face, deadline),
+                Attempt::Empty(moment) => moment,
                 Attempt::Busy => {
                     Freed::new(&self.reception).await;
                     continue;
@@ -95,20 +89,20 @@ impl Listener {
                 attending: Attending::new(&self.reception),
                 reception: &self.reception,
             });
-            let registered = self.readiness.register(&face, Side::Read)?;
-            let mut ready = match deadline {
+            let registered = self.readiness.register(self.face()?, Side::Read)?;
+            let mut ready = match moment {
                 None => registered.ready().await?,
-                Some(deadline) => {
-                    match time::timeout_at(deadline.into(), registered.ready()).await {
+                Some(moment) => {
+                    match time::timeout_at(moment.into(), registered.ready()).await {
                         Ok(ready) => ready?,
-                        // A guest is too late, which the next attempt finds.
+                        // A guest has had its time, which the next attempt finds.
                         Err(_) => continue,
                     }
                 }
             };
             match self.attempt_accept()? {
                 Attempt::Accepted(guest) => return Ok(self.connection(guest)),
-                Attempt::Empty { .. } => ready.is_over(),
+                Attempt::Empty(_) => ready.is_over(),
                 Attempt::Busy => {}
             }
         }
@@ -118,18 +112,10 @@ impl Listener {
         let Some(mut reception) = self.reception.take(Patience::None) else {
             return Ok(Attempt::Busy);
         };
-        let ours = self.is_owner().then(|| self.face.clone());
-        let face = ours.as_ref().map(AsFd::as_fd);
-        match self.receive(&mut reception, face, Patience::None) {
+        match self.receive(&mut reception, Patience::None) {
             Ok(guest) => Ok(Attempt::Accepted(guest)),
             Err(TryAcceptError::Accept(err)) => Err(err),
-            Err(TryAcceptError::Empty) => {
-                let face = match ours {
-                    Some(face) => face,
-                    None => reception.face_of_child(&self.socket)?,
-                };
-                Ok(Attempt::Empty { face, deadline: reception.first_deadline() })
-            }
+            Err(TryAcceptError::Empty) => Ok(Attempt::Empty(reception.next_moment())),
         }
     }
 }
@@ -137,19 +123,5 @@ impl Listener {
 impl Reception {
     fn leave(&mut self) {
         self.left = Instant::now();
-    }
-
-    /// In a forked child, the descriptor that tells of everything that concerns it.
-    fn face_of_child(&mut self, listener: &std::os::fd::OwnedFd) -> Result<Handle, AcceptError> {
-        if let Some(face) = &self.face {
-            return Ok(face.clone());
-        }
-        let face = face(listener).map_err(AcceptError::Io)?;
-        for pending in &self.pending {
-            let data = EventData::new_u64(0);
-            epoll::add(&face, &pending.guest.socket, data, EventFlags::IN)
-                .map_err(|errno| AcceptError::Io(errno.into()))?;
-        }
-        Ok(self.face.insert(face.into()).clone())
     }
 }

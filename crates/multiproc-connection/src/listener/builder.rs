@@ -1,20 +1,14 @@
 //! Describing a listener.
 
-use std::{
-    io,
-    net::Ipv4Addr,
-    os::fd::{AsFd, OwnedFd},
-    time::Duration,
-};
+use std::{io, net::Ipv4Addr, time::Duration};
 
 use multiproc_image::family::AuthKey;
-use rustix::{
-    event::epoll::{self, CreateFlags, EventData, EventFlags},
-    net::getsockname,
-};
+use multiproc_wire::Handle;
+use rustix::net::getsockname;
 
 use super::{
-    Listener,
+    Door, Listener,
+    face::Face,
     place::{self, Place},
     reception::{Manners, Reception},
 };
@@ -116,7 +110,10 @@ impl ListenerBuilder {
 
     /// Sets how many clients may be within their handshake at once, 128 unless said.
     ///
-    /// One more, and the one that has been at it the longest is turned away.
+    /// While they are that many, others stay in the system's queue until one is through, or until
+    /// the one that has been at it the longest has had a twentieth of its time. Then that one is
+    /// turned away for the next who comes. So neither a burst of honest clients nor those who
+    /// connect and say nothing keep anybody out.
     pub fn max_handshakes(mut self, most: usize) -> Self {
         self.pending = most.max(1);
         self
@@ -144,39 +141,39 @@ impl ListenerBuilder {
             }
             None => bind_privately(self.backlog)?,
         };
+        // From here on what fails takes the path along.
         let failed = |err| BindError::Io { address: asked.clone(), source: err };
-        let face = face(&socket).map_err(failed)?;
         let address = match &asked {
             // As it was said, not as the system cut it.
-            Address::Path(_) | Address::Abstract(_) => asked,
+            Address::Path(_) | Address::Abstract(_) => asked.clone(),
             _ => address_of(getsockname(&socket).map_err(|errno| failed(errno.into()))?),
         };
-        let auth = self.key.map(|key| Auth::new(key).digest(self.digest));
-        let auth = auth.map(|auth| if self.md5 { auth.allow_md5() } else { auth });
+        let manners = Manners { timeout: self.handshake, most: self.pending };
+        let door = match Auth::of(self.key, self.digest, self.md5) {
+            None => None,
+            Some(auth) => Some(Door { auth, manners, face: Face::new(&socket).map_err(failed)? }),
+        };
         Ok(Listener {
             readiness: Readiness::default(),
             socket,
-            face: face.into(),
             address,
-            auth,
+            door,
             limit: self.limit,
-            manners: Manners { timeout: self.handshake, most: self.pending },
             reception: Turn::new(Reception::new(), Reception::inherit),
             last_accepted: Turn::new(None, |inherited| match inherited {
                 Inherited::Whole(last) | Inherited::Attended(last) => last.take(),
                 Inherited::InUse => None,
             }),
             place,
-            owner: std::process::id(),
         })
     }
 }
 
-fn bind(address: &Address, backlog: u32) -> io::Result<OwnedFd> {
+fn bind(address: &Address, backlog: u32) -> io::Result<Handle> {
     let mut last = io::Error::from(io::ErrorKind::NotFound);
     for endpoint in Endpoint::resolve(address)? {
         match endpoint.listen(backlog) {
-            Ok(socket) => return Ok(socket),
+            Ok(socket) => return Ok(socket.into()),
             Err(err) => last = err,
         }
     }
@@ -184,24 +181,18 @@ fn bind(address: &Address, backlog: u32) -> io::Result<OwnedFd> {
 }
 
 /// Listens at a path of its own, in a folder that nobody else may enter.
-fn bind_privately(backlog: u32) -> Result<(OwnedFd, Address, Option<Place>), BindError> {
+fn bind_privately(backlog: u32) -> Result<(Handle, Address, Option<Place>), BindError> {
     let (path, folder) = place::private_path().map_err(BindError::Folder)?;
-    let address = Address::Path(path);
+    let address = Address::Path(path.clone());
     let socket = bind(&address, backlog);
     let place = socket.and_then(|socket| Ok((socket, Place::of(&address)?)));
     match place {
         Ok((socket, place)) => Ok((socket, address, place.map(|place| place.within(folder)))),
         Err(err) => {
-            // It is empty, and ours.
+            // Whatever is in there is ours.
+            let _ = std::fs::remove_file(path);
             let _ = std::fs::remove_dir(folder);
             Err(BindError::Io { address, source: err })
         }
     }
-}
-
-/// Makes the descriptor that tells `wait` of everything that concerns the listener.
-pub(super) fn face(socket: &OwnedFd) -> io::Result<OwnedFd> {
-    let face = epoll::create(CreateFlags::CLOEXEC)?;
-    epoll::add(face.as_fd(), socket, EventData::new_u64(0), EventFlags::IN)?;
-    Ok(face)
 }

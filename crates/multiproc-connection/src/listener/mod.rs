@@ -2,13 +2,14 @@
 
 mod builder;
 mod place;
+mod face;
 mod reception;
 #[cfg(feature = "tokio")]
 mod awaited;
 
 use std::{
     fmt, io,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd},
     time::Duration,
 };
 
@@ -16,8 +17,9 @@ use multiproc_wire::Handle;
 
 pub use self::builder::ListenerBuilder;
 use self::{
+    face::Face,
     place::Place,
-    reception::{Guest, Manners, Reception},
+    reception::{Guest, Manners, Reception, Terms},
 };
 use crate::{
     AcceptError, AcceptTimeoutError, Address, Auth, Connection, TryAcceptError,
@@ -42,7 +44,8 @@ use crate::{
 /// that dies within its handshake is one [`AcceptError::Authentication`].
 ///
 /// A forked child that also accepts works on its own clients only, also where it was forked while
-/// another thread or a task was accepting. The path is removed by the process that made the listener, and only if it is still this listener's.
+/// another thread or a task was accepting. The path is removed by the process that made the
+/// listener, and only if it is still this listener's.
 ///
 /// # Python
 ///
@@ -62,20 +65,24 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Listener {
+    // First, so that nobody finds a path at which nobody listens.
+    place: Option<Place>,
     // Before the descriptors, for it goes before they do.
     readiness: Readiness,
-    socket: OwnedFd,
-    /// Becomes ready when there is something to do in `accept`. Of no use in a forked child: it
-    /// would tell of the parent's clients.
-    face: Handle,
+    socket: Handle,
     address: Address,
-    auth: Option<Auth>,
+    door: Option<Door>,
     limit: u64,
-    manners: Manners,
     reception: Turn<Reception>,
     last_accepted: Turn<Option<Address>>,
-    place: Option<Place>,
-    owner: u32,
+}
+
+/// What a listener with a key has for its guests; one without takes whoever comes.
+struct Door {
+    auth: Auth,
+    manners: Manners,
+    /// Becomes ready when there is something to do in `accept`.
+    face: Face,
 }
 
 impl Listener {
@@ -159,8 +166,7 @@ impl Listener {
 
     fn accept_within<S, R>(&self, patience: Patience) -> Result<Connection<S, R>, TryAcceptError> {
         let mut reception = self.reception.take(patience).ok_or(TryAcceptError::Empty)?;
-        let face = self.is_owner().then(|| self.face.as_fd());
-        let accepted = self.receive(&mut reception, face, patience);
+        let accepted = self.receive(&mut reception, patience);
         drop(reception);
         Ok(self.connection(accepted?))
     }
@@ -168,14 +174,27 @@ impl Listener {
     fn receive(
         &self,
         reception: &mut Taken<'_, Reception>,
-        face: Option<BorrowedFd<'_>>,
         patience: Patience,
     ) -> Result<Guest, TryAcceptError> {
         if !reception.is_attended() {
             reception.make_up();
         }
-        let auth = self.auth.as_ref().map(|auth| (auth, self.manners));
-        reception.accept(self.socket.as_fd(), face, auth, patience)
+        let terms = match &self.door {
+            None => None,
+            Some(Door { auth, manners, face }) => {
+                let face = face.get(&self.socket).map_err(AcceptError::Io)?.as_fd();
+                Some(Terms { auth, manners: *manners, face })
+            }
+        };
+        reception.accept(self.socket.as_fd(), terms, patience)
+    }
+
+    /// The descriptor that is ready when there is something to do.
+    fn face(&self) -> io::Result<&Handle> {
+        match &self.door {
+            None => Ok(&self.socket),
+            Some(door) => door.face.get(&self.socket),
+        }
     }
 
     fn connection<S, R>(&self, guest: Guest) -> Connection<S, R> {
@@ -230,29 +249,15 @@ impl Listener {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn close(mut self) -> io::Result<()> {
-        match self.place.take() {
-            Some(place) => place.clear(),
-            None => Ok(()),
-        }
-    }
-
-    fn is_owner(&self) -> bool {
-        self.owner == std::process::id()
-    }
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        if let Some(place) = self.place.take() {
-            // A path that cannot be removed is a path left behind.
-            let _ = place.clear();
-        }
+        self.place.take().map_or(Ok(()), Place::clear)
     }
 }
 
 impl AsFd for Listener {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        if self.is_owner() { self.face.as_fd() } else { self.socket.as_fd() }
+        // A forked child without room for a face of its own cannot accept either, and learns of it
+        // when somebody comes.
+        self.face().unwrap_or(&self.socket).as_fd()
     }
 }
 

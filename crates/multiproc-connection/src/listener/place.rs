@@ -3,7 +3,7 @@
 use std::{
     env,
     fs::{self, DirBuilder},
-    io,
+    io, mem,
     os::unix::{
         ffi::OsStrExt,
         fs::{DirBuilderExt, MetadataExt},
@@ -18,7 +18,7 @@ use crate::Address;
 /// The longest path that a Unix socket can have, without its closing zero.
 const LONGEST: usize = 107;
 
-/// A path that a listener has made.
+/// A path that a listener has made, and that goes when this is dropped.
 ///
 /// **Invariant:** only the process that made it removes it, and only while it is the same file:
 /// another listener may have taken the place.
@@ -30,6 +30,7 @@ pub(super) struct Place {
     owner: u32,
     /// The private folder that was made for it.
     folder: Option<PathBuf>,
+    is_cleared: bool,
 }
 
 impl Place {
@@ -44,17 +45,24 @@ impl Place {
             inode: metadata.ino(),
             owner: std::process::id(),
             folder: None,
+            is_cleared: false,
             path,
         }))
     }
 
-    pub(super) fn within(self, folder: PathBuf) -> Self {
-        Self { folder: Some(folder), ..self }
+    pub(super) fn within(mut self, folder: PathBuf) -> Self {
+        self.folder = Some(folder);
+        self
     }
 
     /// Removes the path if it is still ours.
-    pub(super) fn clear(self) -> io::Result<()> {
-        if self.owner != std::process::id() {
+    pub(super) fn clear(mut self) -> io::Result<()> {
+        self.remove()
+    }
+
+    fn remove(&mut self) -> io::Result<()> {
+        // Once: the next file that is made may get the same number.
+        if mem::replace(&mut self.is_cleared, true) || self.owner != std::process::id() {
             return Ok(());
         }
         match fs::symlink_metadata(&self.path) {
@@ -65,10 +73,17 @@ impl Place {
             Err(err) if err.kind() == io::ErrorKind::NotFound => {}
             Err(err) => return Err(err),
         }
-        match self.folder {
+        match &self.folder {
             Some(folder) => fs::remove_dir(folder),
             None => Ok(()),
         }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // A path that cannot be removed is a path left behind.
+        let _ = self.remove();
     }
 }
 

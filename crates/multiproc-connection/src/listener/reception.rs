@@ -4,19 +4,17 @@
 //! slowest guest costs the others nothing.
 
 use std::{
-    io,
     os::fd::{AsFd, BorrowedFd},
     time::{Duration, Instant},
 };
 
 use multiproc_sys::poll;
-use multiproc_wire::Handle;
 use rustix::{
-    event::epoll::{self, EventData, EventFlags},
     io::Errno,
     net::{Shutdown, SocketFlags, acceptfrom_with, shutdown},
 };
 
+use super::face;
 use crate::{
     AcceptError, Address, Auth, AuthenticationError, TryAcceptError, TryRecvError,
     auth::{Dialogue, LONGEST},
@@ -26,11 +24,22 @@ use crate::{
     turn::Inherited,
 };
 
+/// How long others wait at most for a guest who is not through, while there is no room for them.
+const LONGEST_GRACE: Duration = Duration::from_secs(10);
+
 /// How long a guest may take, and how many there may be.
 #[derive(Clone, Copy)]
 pub(super) struct Manners {
     pub(super) timeout: Duration,
     pub(super) most: usize,
+}
+
+/// On what terms guests are received: the key, the manners, and what tells of them.
+#[derive(Clone, Copy)]
+pub(super) struct Terms<'a> {
+    pub(super) auth: &'a Auth,
+    pub(super) manners: Manners,
+    pub(super) face: BorrowedFd<'a>,
 }
 
 /// Somebody who has connected.
@@ -40,31 +49,32 @@ pub(super) struct Guest {
 }
 
 /// Somebody who has connected and is within the handshake.
-pub(super) struct Pending {
-    pub(super) guest: Guest,
+struct Pending {
+    guest: Guest,
     dialogue: Dialogue,
+    /// Until then those who find no room wait, from then on this one makes room.
+    safe: Instant,
     deadline: Option<Instant>,
 }
 
 /// All who are within the handshake, the oldest first.
 pub(super) struct Reception {
-    pub(super) pending: Vec<Pending>,
+    pending: Vec<Pending>,
+    /// There is no room, and nobody who has to make some before that moment.
+    full_until: Option<Instant>,
     /// When somebody was in here last: what passes without us is not the guests' time.
     pub(super) left: Instant,
-    /// In a forked child whose tasks await clients: what the listener's own face is elsewhere.
-    pub(super) face: Option<Handle>,
 }
 
 impl Reception {
     pub(super) fn new() -> Self {
-        Self { pending: Vec::new(), left: Instant::now(), face: None }
+        Self { pending: Vec::new(), full_until: None, left: Instant::now() }
     }
 
     /// What a forked child begins with: the guests are the parent's.
     pub(super) fn inherit(inherited: Inherited<'_, Self>) -> Self {
         if let Inherited::Whole(parents) | Inherited::Attended(parents) = inherited {
             parents.pending.clear();
-            parents.face = None;
         }
         Self::new()
     }
@@ -73,87 +83,99 @@ impl Reception {
     pub(super) fn make_up(&mut self) {
         let away = self.left.elapsed();
         for pending in &mut self.pending {
+            pending.safe += away;
             pending.deadline = pending.deadline.and_then(|deadline| deadline.checked_add(away));
         }
     }
 
+    /// Returns the next who has connected; on terms, the next who has met them.
+    ///
     /// Works on all handshakes until one is over or patience ends.
     pub(super) fn accept(
         &mut self,
         listener: BorrowedFd<'_>,
-        face: Option<BorrowedFd<'_>>,
-        auth: Option<(&Auth, Manners)>,
+        terms: Option<Terms<'_>>,
         patience: Patience,
     ) -> Result<Guest, TryAcceptError> {
-        let own = self.face.clone();
-        let face = face.or(own.as_ref().map(AsFd::as_fd));
-        let result = self.serve(listener, face, auth, patience);
+        let result = loop {
+            let arrived = match terms {
+                None => next(listener),
+                Some(terms) => self.serve(listener, terms),
+            };
+            match arrived {
+                Ok(Some(guest)) => break Ok(guest),
+                Ok(None) => {}
+                Err(err) => break Err(err.into()),
+            }
+            match self.wait(listener, patience) {
+                Ok(true) => {}
+                Ok(false) => break Err(TryAcceptError::Empty),
+                Err(err) => break Err(err.into()),
+            }
+        };
         self.left = Instant::now();
         result
     }
 
+    /// Does what there is to do, until a handshake is over.
     fn serve(
         &mut self,
         listener: BorrowedFd<'_>,
-        face: Option<BorrowedFd<'_>>,
-        auth: Option<(&Auth, Manners)>,
-        patience: Patience,
-    ) -> Result<Guest, TryAcceptError> {
-        loop {
-            match next(listener)? {
-                Some(guest) => match auth {
-                    None => return Ok(guest),
-                    Some((auth, manners)) => self.welcome(guest, face, auth, manners)?,
-                },
-                None => {
-                    if let Some(guest) = self.step()? {
-                        return Ok(guest);
-                    }
-                    self.expire()?;
-                    if !self.wait(listener, patience)? {
-                        return Err(TryAcceptError::Empty);
-                    }
-                }
+        terms: Terms<'_>,
+    ) -> Result<Option<Guest>, AcceptError> {
+        self.full_until = None;
+        let admitted = self.admit(listener, terms);
+        // Also where nobody can be admitted: who is here already needs no descriptor for the rest.
+        if let Some(guest) = self.step(terms.face)? {
+            return Ok(Some(guest));
+        }
+        self.expire(terms.face)?;
+        admitted?;
+        if let Some(oldest) = self.pending.first()
+            && terms.manners.most <= self.pending.len()
+        {
+            if Instant::now() < oldest.safe {
+                self.full_until = Some(oldest.safe);
+            } else if let Some(guest) = next(listener)? {
+                self.welcome(guest, terms)?;
+                self.remove(0, terms.face).turn_away();
+                return Err(AuthenticationError::TimedOut.into());
             }
         }
+        Ok(None)
+    }
+
+    /// Challenges those who have connected, as long as there is room.
+    fn admit(&mut self, listener: BorrowedFd<'_>, terms: Terms<'_>) -> Result<(), AcceptError> {
+        while self.pending.len() < terms.manners.most
+            && let Some(guest) = next(listener)?
+        {
+            self.welcome(guest, terms)?;
+        }
+        Ok(())
     }
 
     /// Challenges a new guest.
-    fn welcome(
-        &mut self,
-        guest: Guest,
-        face: Option<BorrowedFd<'_>>,
-        auth: &Auth,
-        manners: Manners,
-    ) -> Result<(), AcceptError> {
-        let (dialogue, opening) = Dialogue::listener(auth.clone())?;
+    fn welcome(&mut self, guest: Guest, terms: Terms<'_>) -> Result<(), AcceptError> {
+        let (dialogue, opening) = Dialogue::listener(terms.auth.clone())?;
         guest.socket.try_send_bytes(&opening).map_err(AuthenticationError::from)?;
-        if let Some(face) = face {
-            // Closing the guest's socket takes it out again.
-            let data = EventData::new_u64(0);
-            epoll::add(face, &guest.socket, data, EventFlags::IN).map_err(io::Error::from)?;
-        }
-        let deadline = poll::deadline_after(manners.timeout);
-        let turned_away = (manners.most <= self.pending.len()).then(|| self.pending.remove(0));
-        self.pending.push(Pending { guest, dialogue, deadline });
-        match turned_away {
-            None => Ok(()),
-            Some(oldest) => {
-                oldest.turn_away();
-                Err(AuthenticationError::TimedOut.into())
-            }
-        }
+        face::add(terms.face, guest.socket.as_fd())?;
+        let Manners { timeout, .. } = terms.manners;
+        let safe = Instant::now() + LONGEST_GRACE.min(timeout / 20);
+        let deadline = poll::deadline_after(timeout);
+        self.pending.push(Pending { guest, dialogue, safe, deadline });
+        Ok(())
     }
 
     /// Goes on with every handshake, until one is over.
-    fn step(&mut self) -> Result<Option<Guest>, AcceptError> {
+    fn step(&mut self, face: BorrowedFd<'_>) -> Result<Option<Guest>, AcceptError> {
         let mut index = 0;
         while let Some(pending) = self.pending.get_mut(index) {
             match pending.step() {
                 Ok(false) => index += 1,
-                Ok(true) => return Ok(Some(self.pending.remove(index).guest)),
+                Ok(true) => return Ok(Some(self.remove(index, face).guest)),
                 Err(err) => {
-                    self.pending.remove(index).turn_away();
+                    self.remove(index, face).turn_away();
                     return Err(err.into());
                 }
             }
@@ -161,32 +183,44 @@ impl Reception {
         Ok(None)
     }
 
-    /// When the first of the guests is too late.
-    pub(super) fn first_deadline(&self) -> Option<Instant> {
-        self.pending.iter().filter_map(|pending| pending.deadline).min()
-    }
-
-    fn expire(&mut self) -> Result<(), AcceptError> {
+    fn expire(&mut self, face: BorrowedFd<'_>) -> Result<(), AcceptError> {
         let now = Instant::now();
         let late = |pending: &Pending| pending.deadline.is_some_and(|deadline| deadline <= now);
         match self.pending.iter().position(late) {
             None => Ok(()),
             Some(index) => {
-                self.pending.remove(index).turn_away();
+                self.remove(index, face).turn_away();
                 Err(AuthenticationError::TimedOut.into())
             }
         }
     }
 
-    /// Waits until somebody does something or is too late; false if patience ends first.
+    /// Takes a guest out: the only way to leave.
+    fn remove(&mut self, index: usize, face: BorrowedFd<'_>) -> Pending {
+        let pending = self.pending.remove(index);
+        face::remove(face, pending.guest.socket.as_fd());
+        pending
+    }
+
+    /// When there is something to do though nobody does anything: a guest is too late, or has to
+    /// make room.
+    pub(super) fn next_moment(&self) -> Option<Instant> {
+        let deadlines = self.pending.iter().filter_map(|pending| pending.deadline);
+        deadlines.chain(self.full_until).min()
+    }
+
+    /// Waits until there is something to do; false if patience ends first.
     fn wait(&self, listener: BorrowedFd<'_>, patience: Patience) -> Result<bool, AcceptError> {
         if let Patience::None = patience {
             return Ok(false);
         }
-        let mut fds = vec![listener];
+        let mut fds = Vec::with_capacity(1 + self.pending.len());
         fds.extend(self.pending.iter().map(|pending| pending.guest.socket.as_fd()));
+        if self.full_until.is_none() {
+            fds.push(listener);
+        }
         let ours = patience.deadline();
-        let until = [ours, self.first_deadline()].into_iter().flatten().min();
+        let until = [ours, self.next_moment()].into_iter().flatten().min();
         let ready = poll::wait_many(&fds, until).map_err(AcceptError::Io)?;
         Ok(!ready.is_empty() || ours.is_none_or(|ours| Instant::now() < ours))
     }
@@ -237,7 +271,13 @@ fn next(listener: BorrowedFd<'_>) -> Result<Option<Guest>, AcceptError> {
             Err(Errno::AGAIN) => return Ok(None),
             // Gone again before we came.
             Err(Errno::INTR | Errno::CONNABORTED | Errno::PROTO) => {}
+            // Said before the system looks whether anybody is there.
+            Err(Errno::MFILE | Errno::NFILE) if !is_somebody_there(listener)? => return Ok(None),
             Err(errno) => return Err(AcceptError::Io(errno.into())),
         }
     }
+}
+
+fn is_somebody_there(listener: BorrowedFd<'_>) -> Result<bool, AcceptError> {
+    Ok(poll::wait_readable(listener, Some(Instant::now()))?)
 }

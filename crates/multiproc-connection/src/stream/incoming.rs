@@ -75,7 +75,13 @@ impl Incoming {
             }
             let got = attempt(socket, patience, |flags| {
                 // The first byte of a message is to be known of, not waited with for the next.
-                self.read_header(socket, wanted, flags.difference(RecvFlags::WAITALL))
+                let flags = flags.difference(RecvFlags::WAITALL);
+                if bounds.handles {
+                    self.read_header(socket, wanted, flags)
+                } else {
+                    // Without room for descriptors the system closes those that come.
+                    recv(socket, &mut self.header[self.have..wanted], flags).map(|(_, got)| got)
+                }
             })?;
             match got {
                 0 if self.have == 0 => return Err(RecvError::Closed.into()),

@@ -20,16 +20,22 @@ pub(crate) struct Place(Option<u64>);
 static PLACES: AtomicU64 = AtomicU64::new(0);
 
 impl Tasks {
-    /// Notes that the task of this waker waits.
-    pub(crate) fn add(&mut self, place: &mut Place, waker: &Waker) {
+    /// Notes that the task of this waker waits, and hands out the one it had before, to be dropped
+    /// elsewhere.
+    #[must_use = "whoever drops a waker runs somebody else's code"]
+    pub(crate) fn add(&mut self, place: &mut Place, waker: Waker) -> Option<Waker> {
         let number = *place.0.get_or_insert_with(|| PLACES.fetch_add(1, Ordering::Relaxed));
         match self.waiting.iter_mut().find(|(at, _)| *at == number) {
-            Some((_, known)) => known.clone_from(waker),
-            None => self.waiting.push((number, waker.clone())),
+            Some((_, known)) => Some(mem::replace(known, waker)),
+            None => {
+                self.waiting.push((number, waker));
+                None
+            }
         }
     }
 
     /// Forgets the task in this place, and hands its waker out to be dropped elsewhere.
+    #[must_use = "whoever drops a waker runs somebody else's code"]
     pub(crate) fn remove(&mut self, place: &Place) -> Option<Waker> {
         let number = place.0?;
         let index = self.waiting.iter().position(|(at, _)| *at == number)?;

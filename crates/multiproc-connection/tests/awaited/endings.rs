@@ -10,7 +10,7 @@ use std::{
 
 use multiproc_connection::{Connection, RecvError, SendError, pipe};
 
-use crate::{double, on_both, watched};
+use crate::{double, on_both, watchdog};
 
 /// Polls a future once, and sees that it waits.
 pub(crate) async fn begin<F: Future<Output: std::fmt::Debug>>(mut future: std::pin::Pin<&mut F>) {
@@ -74,35 +74,33 @@ fn peer_killed_within_a_message_is_no_short_message() {
 
 #[test]
 fn runtime_that_shuts_down_ends_the_wait() {
-    watched(|| {
-        let (a, b) = pipe::<u8, u8>().unwrap();
-        let (first, second) = (double(), double());
-        // It waits by the second runtime's epoll, and is polled by the first.
-        let mut receiving = Box::pin(a.recv_async());
-        second.block_on(begin(receiving.as_mut()));
-        second.shutdown_background();
-        let err = first.block_on(receiving).unwrap_err();
-        assert!(matches!(err, RecvError::Io(_)), "{err:?}");
-        b.send(&1).unwrap();
-        assert_eq!(first.block_on(a.recv_async()).unwrap(), 1, "nothing was lost");
-    });
+    watchdog::watch();
+    let (a, b) = pipe::<u8, u8>().unwrap();
+    let (first, second) = (double(), double());
+    // It waits by the second runtime's epoll, and is polled by the first.
+    let mut receiving = Box::pin(a.recv_async());
+    second.block_on(begin(receiving.as_mut()));
+    second.shutdown_background();
+    let err = first.block_on(receiving).unwrap_err();
+    assert!(matches!(err, RecvError::Io(_)), "{err:?}");
+    b.send(&1).unwrap();
+    assert_eq!(first.block_on(a.recv_async()).unwrap(), 1, "nothing was lost");
 }
 
 #[test]
 fn end_outlives_its_runtimes() {
-    watched(|| {
-        let (a, b) = pipe::<u8, u8>().unwrap();
-        for number in 0..5 {
-            let runtime = double();
-            let received = runtime.block_on(async {
-                let mut receiving = pin!(a.recv_async());
-                begin(receiving.as_mut()).await;
-                b.send_async(&number).await.unwrap();
-                receiving.await
-            });
-            assert_eq!(received.unwrap(), number);
-        }
-    });
+    watchdog::watch();
+    let (a, b) = pipe::<u8, u8>().unwrap();
+    for number in 0..5 {
+        let runtime = double();
+        let received = runtime.block_on(async {
+            let mut receiving = pin!(a.recv_async());
+            begin(receiving.as_mut()).await;
+            b.send_async(&number).await.unwrap();
+            receiving.await
+        });
+        assert_eq!(received.unwrap(), number);
+    }
 }
 
 #[test]

@@ -4,6 +4,8 @@
 #[path = "../interop/python.rs"]
 #[expect(dead_code, reason = "the tests of interoperation use more of it")]
 mod python;
+#[path = "../support/watchdog.rs"]
+mod watchdog;
 
 mod values;
 mod endings;
@@ -12,39 +14,13 @@ mod sharing;
 mod listening;
 mod interop;
 
-use std::{
-    io::Write,
-    sync::mpsc::{self, RecvTimeoutError},
-    thread,
-    time::Duration,
-};
-
 use tokio::runtime::{Builder, Runtime};
 
-/// Longer than any honest test.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-/// Runs a test on a runtime of one thread, then on one of two. A test that hangs ends the binary.
+/// Runs a test on a runtime of one thread, then on one of two.
 fn on_both<F: Future>(test: impl Fn() -> F) {
-    watched(|| {
-        single().block_on(test());
-        double().block_on(test());
-    });
-}
-
-fn watched(test: impl FnOnce()) {
-    let (done, dog) = mpsc::channel::<()>();
-    let name = thread::current().name().unwrap_or_default().to_owned();
-    let guard = thread::spawn(move || {
-        if let Err(RecvTimeoutError::Timeout) = dog.recv_timeout(PATIENCE) {
-            let mut out = std::io::stderr().lock();
-            writeln!(out, "test {name} hangs").unwrap();
-            std::process::abort();
-        }
-    });
-    test();
-    drop(done);
-    guard.join().unwrap();
+    watchdog::watch();
+    single().block_on(test());
+    double().block_on(test());
 }
 
 fn single() -> Runtime {

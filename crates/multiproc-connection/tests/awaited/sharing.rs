@@ -11,7 +11,7 @@ use std::{
 use multiproc_connection::{Connection, pipe};
 use tokio::task::JoinSet;
 
-use crate::{double, endings::begin, on_both, single, watched};
+use crate::{double, endings::begin, on_both, single, watchdog};
 
 const EACH: u64 = 2000;
 
@@ -159,53 +159,51 @@ fn task_takes_over_when_a_thread_lets_go_of_a_stream() {
 
 #[test]
 fn two_runtimes_await_the_same_end() {
-    watched(|| {
-        for (tx, rx) in ends() {
-            let rx = &rx;
-            let received = thread::scope(|scope| {
-                let receivers = [single(), double()].map(|runtime| {
-                    scope.spawn(move || {
-                        runtime.block_on(async {
-                            let mut received = vec![];
-                            while let Ok(number) = rx.recv_async().await {
-                                received.push(number);
-                            }
-                            received
-                        })
+    watchdog::watch();
+    for (tx, rx) in ends() {
+        let rx = &rx;
+        let received = thread::scope(|scope| {
+            let receivers = [single(), double()].map(|runtime| {
+                scope.spawn(move || {
+                    runtime.block_on(async {
+                        let mut received = vec![];
+                        while let Ok(number) = rx.recv_async().await {
+                            received.push(number);
+                        }
+                        received
                     })
-                });
-                for number in 0..EACH {
-                    tx.send(&number).unwrap();
-                }
-                drop(tx);
-                let mut all: Vec<_> =
-                    receivers.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
-                all.sort_unstable();
-                all
+                })
             });
-            assert!(received.into_iter().eq(0..EACH));
-        }
-    });
+            for number in 0..EACH {
+                tx.send(&number).unwrap();
+            }
+            drop(tx);
+            let mut all: Vec<_> =
+                receivers.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+            all.sort_unstable();
+            all
+        });
+        assert!(received.into_iter().eq(0..EACH));
+    }
 }
 
 #[test]
 fn task_that_always_finds_a_message_lets_others_run() {
-    watched(|| {
-        // One thread: whoever never waits would keep it.
-        single().block_on(async {
-            let (a, b) = pipe::<u64, u64>().unwrap();
-            let eager = tokio::spawn(async move {
-                loop {
-                    a.send_async(&1).await.unwrap();
-                    if b.recv_async().await.is_err() {
-                        break;
-                    }
+    watchdog::watch();
+    // One thread: whoever never waits would keep it.
+    single().block_on(async {
+        let (a, b) = pipe::<u64, u64>().unwrap();
+        let eager = tokio::spawn(async move {
+            loop {
+                a.send_async(&1).await.unwrap();
+                if b.recv_async().await.is_err() {
+                    break;
                 }
-            });
-            tokio::task::yield_now().await;
-            eager.abort();
-            assert!(eager.await.unwrap_err().is_cancelled());
+            }
         });
+        tokio::task::yield_now().await;
+        eager.abort();
+        assert!(eager.await.unwrap_err().is_cancelled());
     });
 }
 

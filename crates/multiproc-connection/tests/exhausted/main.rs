@@ -3,6 +3,10 @@
 //! A binary of its own, because the limit is the whole process's.
 #![expect(clippy::unwrap_used, reason = "a helper may fail the test that calls it")]
 
+#[path = "../support/watchdog.rs"]
+mod watchdog;
+mod listeners;
+
 use std::{
     fs::File,
     os::{
@@ -38,28 +42,47 @@ fn error(result: Result<Vec<Fd<File>>, RecvError>) -> RecvError {
     result.map(|files| files.len()).unwrap_err()
 }
 
+/// Does something while there is room for so many descriptors more.
+fn with_room<T>(room: u64, act: impl FnOnce() -> T) -> T {
+    let before = getrlimit(Resource::Nofile);
+    let highest = std::fs::read_dir("/proc/self/fd")
+        .unwrap()
+        .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok())
+        .max()
+        .unwrap_or(0);
+    // Gaps below would be room, too.
+    let mut gaps = Vec::new();
+    let full = loop {
+        let file = File::open("/dev/null").unwrap();
+        match u64::try_from(file.as_raw_fd()).unwrap() {
+            number if number <= highest => gaps.push(file),
+            number => break number,
+        }
+    };
+    let _lowered = Lowered(before);
+    setrlimit(Resource::Nofile, Rlimit { current: Some(full + room), ..before }).unwrap();
+    act()
+}
+
+/// A limit that is what it was when this goes, also where a test has failed.
+struct Lowered(Rlimit);
+
+impl Drop for Lowered {
+    fn drop(&mut self) {
+        let _ = setrlimit(Resource::Nofile, self.0);
+    }
+}
+
 /// A message of `count` handles comes while there is room for `room`.
 fn check((a, b): &Ends, count: usize, room: u64) {
-    let before = getrlimit(Resource::Nofile);
     let files = files(count);
     a.send(&files).unwrap();
     a.send(&vec![]).unwrap();
     a.send(&files).unwrap();
-    let highest = files.iter().map(|file| file.0.as_raw_fd()).max().unwrap();
-    let full = u64::try_from(highest).unwrap() + 1;
-    // Gaps below would be room, too.
-    let gaps: Vec<_> = std::iter::from_fn(|| {
-        let file = File::open("/dev/null").unwrap();
-        (file.as_raw_fd() < highest).then_some(file)
-    })
-    .collect();
     let open_before = open();
-    setrlimit(Resource::Nofile, Rlimit { current: Some(full + room), ..before }).unwrap();
-
-    let err = error(b.recv());
+    let err = with_room(room, || error(b.recv()));
     assert!(matches!(err, RecvError::NoRoom), "{count} handles, room for {room}: {err:?}");
     assert!(err.to_string().contains("connection goes on with the next"));
-    setrlimit(Resource::Nofile, before).unwrap();
     assert_eq!(open(), open_before, "those that did arrive are closed");
 
     assert!(b.recv().unwrap().is_empty(), "it goes on with the next message");
@@ -70,7 +93,6 @@ fn check((a, b): &Ends, count: usize, room: u64) {
         assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
     }
     assert!(matches!(b.try_recv(), Err(TryRecvError::Empty)));
-    drop(gaps);
 }
 
 #[test]

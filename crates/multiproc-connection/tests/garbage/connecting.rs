@@ -18,8 +18,7 @@ use crate::{
     corpus::Corpus,
     counting::measure,
     damage::{Random, damaged, frame, oversized},
-    dog::Dog,
-    oracle,
+    oracle, watchdog,
 };
 
 const CASES: usize = 15_000;
@@ -33,7 +32,7 @@ enum Plan {
     Talk { damage: usize, random: Random },
 }
 
-pub(crate) fn run(corpus: &Corpus, random: &mut Random, dog: &Dog) -> usize {
+pub(crate) fn run(corpus: &Corpus, random: &mut Random) -> usize {
     let name = format!("mpcn-garbage-{}", std::process::id());
     let address = SocketAddr::from_abstract_name(&name).unwrap();
     let listener = UnixListener::bind_addr(&address).unwrap();
@@ -58,7 +57,7 @@ pub(crate) fn run(corpus: &Corpus, random: &mut Random, dog: &Dog) -> usize {
             None => Plan::Talk { damage: random.below(4), random: Random::new(random.next()) },
         };
         let is_said = if let Plan::Say(wire) = &plan { wire.as_slice() } else { &[] };
-        dog.feed("clients", case, is_said);
+        watchdog::feed("clients", case, is_said);
         plans.send(plan).unwrap();
         let outcome = connect(&address);
         let is_proven = outcome.is_ok();

@@ -15,8 +15,7 @@ use crate::{
     corpus::Corpus,
     counting::measure,
     damage::{Random, damaged, frame, messages, oversized},
-    dog::Dog,
-    oracle,
+    oracle, watchdog,
 };
 
 const CASES: usize = 20_000;
@@ -25,7 +24,7 @@ const BOUND: isize = 64 << 10;
 /// Guests that begin and then say nothing, all the while.
 const SILENT: [&[u8]; 4] = [b"", &[0], &[0, 0, 0, 48], b"\0\0\0\x28{sha256}"];
 
-pub(crate) fn run(corpus: &Corpus, random: &mut Random, dog: &Dog) -> usize {
+pub(crate) fn run(corpus: &Corpus, random: &mut Random) -> usize {
     let listener = Listener::builder()
         .authkey(KEY)
         .allow_md5()
@@ -43,17 +42,17 @@ pub(crate) fn run(corpus: &Corpus, random: &mut Random, dog: &Dog) -> usize {
 
     let seeds = corpus.seeds("handshake");
     for (case, seed) in seeds.iter().enumerate() {
-        dog.feed("old handshakes", case, seed);
+        watchdog::feed("old handshakes", case, seed);
         say(&listener, path, seed);
     }
     let mut old = oracle::response(b"#CHALLENGE#{sha256}a challenge of another time");
     for case in 0..CASES {
         if case % 2 == 0 {
             let wire = damaged(&seeds, random);
-            dog.feed("handshakes", case, &wire);
+            watchdog::feed("handshakes", case, &wire);
             say(&listener, path, &wire);
         } else {
-            dog.feed("talks", case, &[]);
+            watchdog::feed("talks", case, &[]);
             old = talk(&listener, path, &old, random);
         }
     }

@@ -10,7 +10,7 @@ use rustix::net::{
 use crate::{
     counting::measure,
     damage::{Random, damaged},
-    dog::Dog,
+    watchdog,
 };
 
 const CASES: usize = 20_000;
@@ -36,7 +36,7 @@ fn seeds() -> Vec<Vec<u8>> {
     seeds
 }
 
-pub(crate) fn run(random: &mut Random, dog: &Dog) -> usize {
+pub(crate) fn run(random: &mut Random) -> usize {
     let seeds = seeds();
     let seeds: Vec<&[u8]> = seeds.iter().map(Vec::as_slice).collect();
     let (raw, ours) = raw_pair();
@@ -51,7 +51,7 @@ pub(crate) fn run(random: &mut Random, dog: &Dog) -> usize {
             // An empty packet is the end, as the system sees it.
             wire.push(0);
         }
-        dog.feed("packets", case, &wire);
+        watchdog::feed("packets", case, &wire);
         send(&raw, &wire, SendFlags::empty()).unwrap();
         send(&raw, seeds[1], SendFlags::empty()).unwrap();
         let (peak, _) = measure(|| {

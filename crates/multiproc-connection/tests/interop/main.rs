@@ -24,7 +24,7 @@ const SIZES: [usize; 5] = [0, 1, 16 << 10, (16 << 10) + 1, 64 << 20];
 
 fn pythons() -> &'static [Python] {
     static FOUND: OnceLock<Vec<Python>> = OnceLock::new();
-    watchdog::start();
+    watchdog::watch();
     FOUND.get_or_init(|| {
         let found = Python::find();
         // To the terminal itself, past the harness: a skipped test must not look like a passed one.

@@ -1,11 +1,22 @@
 //! Keys, right and wrong, on connections.
 
-use std::thread;
+use std::{
+    io::{IoSlice, Read},
+    mem::MaybeUninit,
+    os::{fd::AsFd, unix::net::UnixStream},
+    thread,
+};
 
 use multiproc_connection::{
-    AcceptError, Auth, AuthenticationError, Client, ConnectError, Connection, Digest, Family,
-    Listener, RecvError, answer_challenge, deliver_challenge, pipe,
+    AcceptError, Address, Auth, AuthenticationError, Client, ConnectError, Connection, Digest,
+    Family, Listener, RecvError, TryAcceptError, answer_challenge, deliver_challenge, pipe,
 };
+use rustix::{
+    io::ioctl_fionbio,
+    net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg},
+};
+
+use crate::watchdog;
 
 // parity: auth.mutual
 #[test]
@@ -140,4 +151,26 @@ fn handles_are_not_taken_from_strangers() {
     else {
         panic!("expected the handles to be refused");
     };
+}
+
+#[test]
+fn descriptors_of_strangers_are_closed() {
+    watchdog::watch();
+    let listener = Listener::builder().authkey("key").bind().unwrap();
+    let Address::Path(path) = listener.address() else { panic!("{listener:?}") };
+    let stranger = UnixStream::connect(path).unwrap();
+    // With each byte of a header that is not whole yet.
+    for _ in 0..3 {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let fds = [writer.as_fd()];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        assert!(control.push(SendAncillaryMessage::ScmRights(&fds)));
+        sendmsg(&stranger, &[IoSlice::new(&[0])], &mut control, SendFlags::empty()).unwrap();
+        drop(writer);
+        let waiting = listener.try_accept::<u8, u8>();
+        assert!(matches!(waiting, Err(TryAcceptError::Empty)), "{waiting:?}");
+        ioctl_fionbio(&reader, true).unwrap();
+        assert_eq!(reader.read(&mut [0]).unwrap(), 0, "nobody has the other end");
+    }
 }

@@ -2,21 +2,20 @@
 
 use std::{
     fs,
-    io::{ErrorKind, Write},
+    io::ErrorKind,
     net::TcpStream,
-    os::unix::{fs::PermissionsExt, net::UnixStream},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    thread,
     time::Duration,
 };
 
 use multiproc_connection::{
-    AcceptError, AcceptTimeoutError, Address, AuthenticationError, BindError, Client, ConnectError,
-    ConnectTimeoutError, Connection, Family, Listener, TryAcceptError, wait,
+    AcceptTimeoutError, Address, BindError, Client, ConnectError, ConnectTimeoutError, Connection,
+    Family, Listener, TryAcceptError,
 };
 
 /// A folder that goes when the test does.
-struct Scratch(PathBuf);
+pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
     fn new(test: &str) -> Self {
@@ -37,7 +36,7 @@ impl Drop for Scratch {
 }
 
 /// One address of each kind, fit to be bound.
-fn addresses(test: &str) -> (Scratch, Vec<Address>) {
+pub(crate) fn addresses(test: &str) -> (Scratch, Vec<Address>) {
     let scratch = Scratch::new(test);
     let name = format!("mpcn-{}-{test}", std::process::id());
     let path = Address::Path(scratch.join("socket"));
@@ -50,7 +49,7 @@ fn addresses(test: &str) -> (Scratch, Vec<Address>) {
     (scratch, addresses)
 }
 
-fn connect(address: &Address) -> Result<Connection<String>, ConnectError> {
+pub(crate) fn connect(address: &Address) -> Result<Connection<String>, ConnectError> {
     Client::builder().connect(address)
 }
 
@@ -168,13 +167,12 @@ fn backlog_is_how_many_may_wait() {
         let builder = Listener::builder();
         let builder = backlog.into_iter().fold(builder, |builder, n| builder.backlog(n));
         let listener = builder.bind().unwrap();
-        let attempt = || {
-            let builder = Client::builder();
-            builder.connect_timeout::<u8, u8, _>(listener.address(), Duration::from_millis(50))
-        };
-        let waiting: Vec<_> = std::iter::from_fn(|| attempt().ok()).take(20).collect();
-        assert_eq!(waiting.len(), fit);
-        assert!(matches!(attempt(), Err(ConnectTimeoutError::Timeout)));
+        let attempt =
+            |limit| Client::builder().connect_timeout::<u8, u8, _>(listener.address(), limit);
+        let waiting: Vec<_> = (0..fit).map(|_| attempt(Duration::from_secs(60))).collect();
+        assert!(waiting.iter().all(Result::is_ok), "{waiting:?}");
+        let one_more = attempt(Duration::from_millis(50));
+        assert!(matches!(one_more, Err(ConnectTimeoutError::Timeout)), "{one_more:?}");
     }
 }
 
@@ -184,79 +182,6 @@ fn accept_ends_in_time_and_looks_only() {
     assert!(matches!(listener.try_accept::<u8, u8>(), Err(TryAcceptError::Empty)));
     let accepted = listener.accept_timeout::<u8, u8>(Duration::from_millis(10));
     assert!(matches!(accepted, Err(AcceptTimeoutError::Timeout)));
-}
-
-// complaint: 24
-#[test]
-fn silent_clients_hold_up_nobody() {
-    let (_scratch, addresses) = addresses("silent");
-    for address in addresses {
-        let listener = Listener::builder().address(&address).backlog(64).authkey("key");
-        let listener = listener.bind().unwrap();
-        // Some say nothing at all, some begin and stop.
-        let silent: Vec<Connection<u8>> =
-            (0..20).map(|_| Client::builder().connect(listener.address()).unwrap()).collect();
-        let address = listener.address().clone();
-        let client = thread::spawn(move || {
-            let client = Client::builder().authkey("key").connect::<u8, u8, _>(address).unwrap();
-            client.send(&1).unwrap();
-            client
-        });
-        let served: Connection<u8> = listener.accept().unwrap();
-        assert_eq!(served.recv().unwrap(), 1);
-        drop((silent, client.join().unwrap()));
-    }
-}
-
-#[test]
-fn silent_client_is_turned_away_in_time() {
-    let listener = Listener::builder().authkey("key").handshake_timeout(Duration::from_millis(5));
-    let listener = listener.bind().unwrap();
-    let client = connect(listener.address()).unwrap();
-    let err = listener.accept::<u8, u8>().unwrap_err();
-    let timed_out = AuthenticationError::TimedOut;
-    assert!(
-        matches!(err, AcceptError::Authentication(err) if err.to_string() == timed_out.to_string())
-    );
-    assert!(client.recv_bytes().unwrap().starts_with(b"#CHALLENGE#"));
-    assert!(client.recv_bytes().unwrap_err().is_closed());
-}
-
-#[test]
-fn crowd_of_silent_clients_loses_its_oldest() {
-    let listener = Listener::builder().authkey("key").max_handshakes(3).backlog(16).bind().unwrap();
-    let silent: Vec<_> = (0..5).map(|_| connect(listener.address()).unwrap()).collect();
-    for _ in 0..2 {
-        let err = listener.try_accept::<u8, u8>().unwrap_err();
-        assert!(matches!(err, TryAcceptError::Accept(AcceptError::Authentication(_))), "{err:?}");
-    }
-    assert!(matches!(listener.try_accept::<u8, u8>(), Err(TryAcceptError::Empty)));
-    for (index, client) in silent.iter().enumerate() {
-        client.recv_bytes().unwrap();
-        let is_closed = client.try_recv_bytes().unwrap_err().is_closed();
-        assert_eq!(is_closed, index < 2, "client {index}");
-    }
-}
-
-#[test]
-fn listener_is_ready_while_a_handshake_goes_on() {
-    let listener = Listener::builder().authkey("key").bind().unwrap();
-    assert_eq!(wait(&[&listener], Duration::ZERO).unwrap(), [] as [usize; 0]);
-    let address = listener.address().clone();
-    let client = thread::spawn(move || {
-        Client::builder().authkey("key").connect::<u8, u8, _>(address).unwrap()
-    });
-    let served = loop {
-        assert_eq!(wait(&[&listener], None).unwrap(), [0]);
-        match listener.try_accept::<u8, u8>() {
-            Ok(served) => break served,
-            Err(TryAcceptError::Empty) => {}
-            Err(err) => panic!("{err:?}"),
-        }
-    };
-    assert_eq!(wait(&[&listener], Duration::ZERO).unwrap(), [] as [usize; 0], "nobody is left");
-    served.send(&1).unwrap();
-    assert_eq!(client.join().unwrap().recv().unwrap(), 1);
 }
 
 #[test]
@@ -276,21 +201,6 @@ fn small_tcp_messages_go_at_once() {
     for end in [&client, &served] {
         assert!(rustix::net::sockopt::tcp_nodelay(end).unwrap());
     }
-}
-
-#[test]
-fn listener_outlives_clients_that_leave_within_the_handshake() {
-    let listener = Listener::builder().authkey("key").backlog(16).bind().unwrap();
-    let Address::Path(path) = listener.address() else { panic!("{listener:?}") };
-    let starts: [&[u8]; 4] = [b"", &[0, 0, 0], &[0, 0, 0, 9, 1], &[255, 255, 255, 255]];
-    for start in starts {
-        let mut stream = UnixStream::connect(path).unwrap();
-        stream.write_all(start).unwrap();
-        drop(stream);
-        let err = listener.accept::<u8, u8>().unwrap_err();
-        assert!(matches!(err, AcceptError::Authentication(_)), "{err:?}");
-    }
-    assert!(matches!(listener.try_accept::<u8, u8>(), Err(TryAcceptError::Empty)));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use multiproc_connection::{Connection, Receiver, Sender, pipe, simplex, wait};
+use multiproc_connection::{Connection, pipe, simplex, wait};
 use multiproc_wire::Fd;
 use serde::{Deserialize, Serialize};
 
@@ -59,61 +59,6 @@ fn leaving_the_scope_closes() {
     assert!(b.recv().unwrap_err().is_closed());
 }
 
-#[test]
-fn poller_gets_every_message_and_none_twice() {
-    let strings = ["hello", "", "a", "b", "", "bye", "", "lop"];
-    let (rx, tx) = simplex::<()>().unwrap();
-    let sender = thread::spawn(move || {
-        for string in strings {
-            tx.send_bytes(string.as_bytes()).unwrap();
-            thread::yield_now();
-        }
-    });
-    let mut got = Vec::new();
-    loop {
-        while !rx.poll(Duration::from_millis(10)).unwrap() {}
-        match rx.recv_bytes() {
-            Ok(bytes) => got.push(String::from_utf8(bytes).unwrap()),
-            Err(err) if err.is_closed() => break,
-            Err(err) => panic!("{err:?}"),
-        }
-    }
-    assert_eq!(got, strings);
-    sender.join().unwrap();
-}
-
-#[test]
-fn many_readers_are_read_to_their_ends() {
-    let mut readers: Vec<Receiver<(u32, u32)>> = Vec::new();
-    let mut senders = Vec::new();
-    for sender in 0..4 {
-        let (rx, tx): (_, Sender<(u32, u32)>) = simplex().unwrap();
-        readers.push(rx);
-        senders.push(thread::spawn(move || {
-            for number in 0..10 {
-                tx.send(&(number, sender)).unwrap();
-                thread::yield_now();
-            }
-        }));
-    }
-    let mut got = Vec::new();
-    while !readers.is_empty() {
-        let objects: Vec<_> = readers.iter().map(|rx| rx as _).collect();
-        for index in wait(&objects, None).unwrap().into_iter().rev() {
-            match readers[index].recv() {
-                Ok(message) => got.push(message),
-                Err(err) if err.is_closed() => drop(readers.remove(index)),
-                Err(err) => panic!("{err:?}"),
-            }
-        }
-    }
-    got.sort_unstable();
-    let all: Vec<_> =
-        (0..10).flat_map(|number| (0..4).map(move |sender| (number, sender))).collect();
-    assert_eq!(got, all);
-    senders.into_iter().for_each(|sender| sender.join().unwrap());
-}
-
 // parity: wait.timeout-empty
 #[test]
 fn two_idle_ends_are_waited_for_to_the_full() {
@@ -141,16 +86,4 @@ fn tcp_socket_is_read_to_its_end_by_another() {
         .unwrap();
     // The copy that was sent is the reader's only.
     assert_eq!(reader.join().unwrap(), "hello");
-}
-
-#[test]
-fn poller_of_a_shared_end_takes_no_part_of_a_message() {
-    let (rx, tx) = simplex::<()>().unwrap();
-    let shared = rustix::io::dup(&rx).unwrap();
-    let polling = thread::spawn(move || Connection::<(), ()>::from(shared).poll(None).unwrap());
-    tx.send_bytes(b"one").unwrap();
-    tx.send_bytes(b"two").unwrap();
-    assert!(polling.join().unwrap());
-    assert_eq!(rx.recv_bytes().unwrap(), b"one");
-    assert_eq!(rx.recv_bytes().unwrap(), b"two");
 }

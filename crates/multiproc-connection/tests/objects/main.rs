@@ -18,7 +18,7 @@ type End = Connection<(), ()>;
 
 /// Both ends of a pipe, of a Unix stream and of a network one.
 fn transports() -> [(End, End); 3] {
-    watchdog::start();
+    watchdog::watch();
     let (a, b) = UnixStream::pair().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();

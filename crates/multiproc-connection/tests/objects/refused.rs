@@ -143,7 +143,7 @@ fn framed(bytes: &[u8]) -> Vec<u8> {
 
 #[test]
 fn stranger_has_no_pickle_read() {
-    watchdog::start();
+    watchdog::watch();
     let listener = Listener::builder().authkey("key").bind().unwrap();
     let Address::Path(path) = listener.address() else { panic!("a Unix listener has a path") };
     let mut stranger = UnixStream::connect(path).unwrap();
@@ -160,7 +160,7 @@ fn stranger_has_no_pickle_read() {
 
 #[test]
 fn objects_follow_right_behind_the_handshake() {
-    watchdog::start();
+    watchdog::watch();
     let auth = Auth::new("key");
     let listener = Listener::builder().authkey("key").bind().unwrap();
     let Address::Path(path) = listener.address() else { panic!("a Unix listener has a path") };
@@ -178,7 +178,7 @@ fn objects_follow_right_behind_the_handshake() {
 
 #[test]
 fn without_a_key_anybody_may_send_data_and_only_data() {
-    watchdog::start();
+    watchdog::watch();
     let listener = Listener::builder().address("127.0.0.1:0").bind().unwrap();
     let client: Connection<()> = Client::builder().connect(listener.address()).unwrap();
     let served: Connection<()> = listener.accept().unwrap();

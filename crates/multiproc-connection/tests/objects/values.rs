@@ -171,7 +171,7 @@ fn calls_that_do_not_wait_say_so() {
 
 #[test]
 fn full_pipe_takes_no_more_objects() {
-    watchdog::start();
+    watchdog::watch();
     let (a, b) = pipe::<(), ()>().unwrap();
     let full = (0..).find_map(|number: u32| a.try_send_object(&number).err());
     assert!(matches!(full, Some(TrySendError::Full)), "{full:?}");
@@ -181,7 +181,7 @@ fn full_pipe_takes_no_more_objects() {
 
 #[test]
 fn one_way_pipe_carries_objects() {
-    watchdog::start();
+    watchdog::watch();
     let (rx, tx) = simplex::<()>().unwrap();
     assert!(matches!(rx.try_recv_object::<u8>(), Err(TryRecvError::Empty)));
     tx.send_object(&(1, "x")).unwrap();

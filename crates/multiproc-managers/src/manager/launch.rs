@@ -1,13 +1,13 @@
 //! Starting a server in a process of its own, and ending it.
 
 use std::{
-    process,
+    fs, process,
     sync::{Mutex, PoisonError},
     thread,
     time::Duration,
 };
 
-use multiproc_connection::{Sender, simplex};
+use multiproc_connection::{Address, Sender, simplex};
 use multiproc_image::{FnRef, family, logging};
 use multiproc_process::{Process, parent_process};
 use multiproc_sys::signals::{Disposition, Signal};
@@ -42,6 +42,7 @@ pub(super) fn start(builder: Builder) -> Result<BaseManager, ManagerError> {
         return Err(ManagerError::Captured(known.plan.typeid.clone()));
     }
     let key = builder.authkey_or_own();
+    let is_private = builder.address.is_none();
     let setup = Setup {
         address: builder.address.transpose()?.map(|address| address.to_string()),
         md5: builder.md5,
@@ -65,7 +66,7 @@ pub(super) fn start(builder: Builder) -> Result<BaseManager, ManagerError> {
         }
     };
     let endpoint = Endpoint { address, key, md5: builder.md5 };
-    let running = Running::new(process, endpoint.clone(), builder.timeout);
+    let running = Running::new(process, endpoint.clone(), builder.timeout, is_private);
     // Dropped where it fails, it ends the process.
     let session = Session::with(&endpoint)?;
     Ok(BaseManager::new(session, Some(running)))
@@ -131,13 +132,15 @@ pub(super) struct Running {
     process: Mutex<Process<()>>,
     endpoint: Endpoint,
     timeout: Duration,
+    /// Nobody named the address: it is a path in a folder of the server's own.
+    is_private: bool,
     /// The process that started it; a forked child of that has only a copy of this.
     maker: u32,
 }
 
 impl Running {
-    fn new(process: Process<()>, endpoint: Endpoint, timeout: Duration) -> Self {
-        Self { process: Mutex::new(process), endpoint, timeout, maker: process::id() }
+    fn new(process: Process<()>, endpoint: Endpoint, timeout: Duration, is_private: bool) -> Self {
+        Self { process: Mutex::new(process), endpoint, timeout, is_private, maker: process::id() }
     }
 
     /// Asks the server to end, then terminates it, then kills it, and waits for its end.
@@ -160,7 +163,21 @@ impl Running {
                 }
             }
         }
-        Ok(process.join()?)
+        process.join()?;
+        self.clean_up();
+        Ok(())
+    }
+
+    /// Removes what a server that was killed has left behind.
+    fn clean_up(&self) {
+        if self.is_private
+            && let Address::Path(path) = &self.endpoint.address
+            && let Some(folder) = path.parent()
+        {
+            // Gone already where it ended by itself.
+            let _ = fs::remove_file(path);
+            let _ = fs::remove_dir(folder);
+        }
     }
 
     /// Sends the message, and waits as long as is allowed for the answer.

@@ -1,6 +1,4 @@
 //! The key that all processes of one program have.
-//!
-//! That it is used where authentication is asked for without a key is a matter of managers.
 
 use multiproc::{
     AuthKey, Connection, Context, Failure,

@@ -6,3 +6,5 @@ mod listeners;
 mod waits;
 mod interrupted;
 mod keys;
+#[cfg(feature = "managers")]
+mod servers;
