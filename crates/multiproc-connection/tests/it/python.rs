@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use multiproc_connection::{Connection, pipe, simplex, wait};
+use multiproc_connection::{Connection, pipe, wait};
 use multiproc_wire::Fd;
 use serde::{Deserialize, Serialize};
 
