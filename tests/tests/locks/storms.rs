@@ -163,6 +163,7 @@ fn see_events(events: [Event; 2], seen: Mutex<[u32; 3]>, round: Mutex<u32>, numb
     }
 }
 
+// complaint: 9
 fn notifications_reach_the_living(ctx: &Context) -> TestResult {
     let (condition, items) = (Condition::new()?, Mutex::new(0u32)?);
     let start = |_| {

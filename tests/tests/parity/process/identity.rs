@@ -1,13 +1,21 @@
 //! Who a process is, and who its parent is.
 
-use std::time::{Duration, Instant};
+use std::{
+    fs::{self, OpenOptions},
+    io::Write,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
 use multiproc::{Context, Failure, Process, current_process, parent_process};
 use multiproc_tests::{TestResult, context_named, each_start_method, in_child, name_of, once};
 
 use super::scene;
 
-once! { main_process_knows_itself, keys_of_two_runs_differ, processors_are_those_of_the_machine }
+once! {
+    main_process_knows_itself, keys_of_two_runs_differ, processors_are_those_of_the_machine,
+    quota_of_a_control_group_counts
+}
 
 each_start_method! {
     child_knows_its_parent, parent_is_joined_with_a_timeout, child_sees_its_own_attributes, main_thread_has_an_id_of_its_own,
@@ -119,6 +127,55 @@ fn daemon_flag_is_inherited_or_set(ctx: &Context) -> TestResult {
     let child = ctx.process().daemon(false).start(daemon_flags, (name_of(ctx),))?;
     assert_eq!(child.result()?, [false, false, true]);
     Ok(())
+}
+
+/// Skips itself where this process may not make control groups.
+// complaint: 27
+fn quota_of_a_control_group_counts() -> TestResult {
+    let Some(group) = Group::of_one_processor() else {
+        println!("skipped: no control group with a quota can be made here");
+        return Ok(());
+    };
+    let child = Context::spawn().start(count_within, (group.0.join("cgroup.procs"),))?;
+    assert_eq!(child.result()??, 1);
+    Ok(())
+}
+
+fn count_within(members: PathBuf) -> Result<usize, Failure> {
+    fs::write(members, std::process::id().to_string())?;
+    Ok(multiproc::process_cpu_count())
+}
+
+/// A control group, removed when this is dropped.
+struct Group(PathBuf);
+
+impl Group {
+    /// Makes one whose members have one processor's time together.
+    fn of_one_processor() -> Option<Self> {
+        let name = format!("multiproc-test-{}", std::process::id());
+        let settings: [(&str, &[(&str, &str)]); 2] = [
+            ("/sys/fs/cgroup", &[("cpu.max", "100000 100000")]),
+            (
+                "/sys/fs/cgroup/cpu",
+                &[("cpu.cfs_period_us", "100000"), ("cpu.cfs_quota_us", "100000")],
+            ),
+        ];
+        settings.into_iter().find_map(|(root, settings)| {
+            let group = Self(Path::new(root).join(&name));
+            fs::create_dir(&group.0).ok()?;
+            let set = |(file, value): &(&str, &str)| {
+                // Writing to a file that is not there makes none.
+                OpenOptions::new().write(true).open(group.0.join(file))?.write_all(value.as_bytes())
+            };
+            settings.iter().all(|setting| set(setting).is_ok()).then_some(group)
+        })
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.0);
+    }
 }
 
 fn count_on_one_processor() -> Result<(usize, usize), Failure> {

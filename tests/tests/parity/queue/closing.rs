@@ -67,6 +67,7 @@ fn thread_is_joined_when_all_has_room() -> TestResult {
     Ok(())
 }
 
+// complaint: 29
 fn shut_down_is_seen_by_all_handles() -> TestResult {
     let q = Queue::<u32>::new()?;
     let other = q.clone();
@@ -170,6 +171,7 @@ fn exit_does_not_wait_where_that_is_called_off(ctx: &Context) -> TestResult {
     Ok(())
 }
 
+// complaint: 6
 fn unread_items_outlive_their_process(ctx: &Context) -> TestResult {
     let q = Queue::<Vec<u8>>::new()?;
     let child = ctx.start(put_a_megabyte, (q.clone(),))?;

@@ -175,6 +175,7 @@ fn wait_for_lock(lock: Lock, say: multiproc::connection::Sender<()>) {
 }
 
 // parity: lock.holder-killed
+// complaint: 8
 fn lock_of_a_killed_holder_goes_to_the_next(ctx: &Context) -> TestResult {
     let lock = Lock::new()?;
     for _ in 0..3 {
@@ -204,6 +205,7 @@ fn hold_for_ever(lock: Lock, say: multiproc::connection::Sender<()>) {
     }
 }
 
+// complaint: 30
 fn lock_travels_every_way(ctx: &Context) -> TestResult {
     let lock = Lock::new()?;
     let guard = lock.guard()?;
