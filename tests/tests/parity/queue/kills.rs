@@ -12,6 +12,7 @@ each_start_method! { killed_user_leaves_the_queue_usable, receiver_learns_of_the
 once! { nobody_left_is_told, nobody_left_to_finish_is_told }
 
 // parity: queue.killed-user
+// complaint: 7
 fn killed_user_leaves_the_queue_usable(ctx: &Context) -> TestResult {
     let (q, ready) = (Queue::<u32>::bounded(2)?, Queue::<u32>::new()?);
     for _ in 0..3 {
