@@ -11,6 +11,7 @@ before it serves.
     pairs LOCK              acquire and release
     array COUNT             go through an array of that many numbers
     pool ROW                what that row does with a pool
+    manager KIND CLIENTS COUNT  calls of so many clients, each so many
 """
 
 import sys

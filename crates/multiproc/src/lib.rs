@@ -23,11 +23,11 @@
 //! - **futures** (off by default): [`Imap`] is a `Stream`.
 //! - **progress** (off by default): `Imap::progress` shows on stderr how far it has come.
 //! - **python** (off by default): Python objects as values and over connections: the module `pickle`, and `send_object`,
-//!   `recv_object` and their kin on the ends of connections.
+//!   `recv_object` and their kin on the ends of connections; the codec `Pickle` of queues.
 //! - **managers** (off by default): objects in a server process and their proxies: the module `managers`,
 //!   `Manager` and `#[shared]`. Brings tokio, and the features `python` and `tokio`.
 //! - **tokio** (off by default): the calls that wait, awaited: `recv_async`, `send_async` and their kin on the ends of
-//!   connections, `accept_async`, `connect_async`, and `join_async`, `wait_async`, `result_async` of processes.
+//!   connections, `accept_async`, `connect_async`; `join_async`, `wait_async`, `result_async` of processes; `get_async` of queues.
 #![forbid(unsafe_code)]
 
 pub use multiproc_image::{
@@ -121,6 +121,7 @@ pub mod pickle {
 pub mod _documentation {
     #[doc = include_str!("../../../README.md")]
     pub mod readme {}
+    #[cfg(feature = "managers")]
     #[doc = include_str!("../../../docs/guide.md")]
     pub mod guide {}
     #[cfg(feature = "python")]

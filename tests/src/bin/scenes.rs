@@ -3,10 +3,14 @@
 use std::{
     error::Error,
     io::{Read, Write},
-    os::fd::AsRawFd,
+    os::fd::{AsFd, AsRawFd},
 };
 
-use multiproc::{Context, Failure, Process};
+use multiproc::{
+    Context, Failure, Lock, Process,
+    connection::{Sender, wait},
+    simplex,
+};
 use multiproc_tests::{context_named, held, procfs};
 
 #[multiproc::main]
@@ -28,6 +32,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         "messages" => messages(&ctx),
         "buffered" => buffered(&ctx),
         "input" => input(&ctx),
+        "locked-lines" => lock_lines(&ctx),
+        "four-children" => hear_four_children(&ctx),
         "daemon" => leave_a_daemon(&ctx),
         "gone" => remove_program(&ctx),
         "no-streams" => start_without_streams(&ctx),
@@ -85,6 +91,55 @@ fn buffered(ctx: &Context) -> Result<(), Box<dyn Error>> {
     }
     ctx.start(|| print!("child, "), ())?.join()?;
     print!("parent again");
+    Ok(())
+}
+
+fn lock_lines(ctx: &Context) -> Result<(), Box<dyn Error>> {
+    let lock = Lock::new()?;
+    let children = (0..10).map(|i| ctx.start(print_line, (lock.clone(), i)));
+    for child in children.collect::<Result<Vec<_>, _>>()? {
+        child.result()??;
+    }
+    Ok(())
+}
+
+/// In three pieces, so that others have time to come between.
+fn print_line(lock: Lock, i: u32) -> Result<(), Failure> {
+    let _guard = lock.guard()?;
+    for piece in ["hello ", "world ", &format!("{i}\n")] {
+        std::io::stdout().write_all(piece.as_bytes())?;
+        std::io::stdout().flush()?;
+    }
+    Ok(())
+}
+
+fn hear_four_children(ctx: &Context) -> Result<(), Box<dyn Error>> {
+    // Only those of the default context are called `Process-1` and so on.
+    multiproc::set_start_method(ctx.get_start_method())?;
+    let mut readers = Vec::new();
+    for _ in 0..4 {
+        let (rx, tx) = simplex::<(u32, String)>()?;
+        let _ = multiproc::spawn(number_messages, (tx,))?;
+        readers.push(rx);
+    }
+    while !readers.is_empty() {
+        let ends: Vec<&dyn AsFd> = readers.iter().map(|reader| reader as &dyn AsFd).collect();
+        let ready = wait(&ends, None)?;
+        for place in ready.into_iter().rev() {
+            match readers[place].recv() {
+                Ok((number, name)) => println!("{number} {name}"),
+                Err(err) if err.is_closed() => drop(readers.remove(place)),
+                Err(err) => return Err(err.into()),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn number_messages(line: Sender<(u32, String)>) -> Result<(), Failure> {
+    for number in 0..10 {
+        line.send(&(number, multiproc::current_process().name()))?;
+    }
     Ok(())
 }
 

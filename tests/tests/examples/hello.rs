@@ -6,6 +6,7 @@ use crate::programs::example;
 
 once! { hello_says_hello }
 
+// parity: docs_example.hello-bob, docs_example.freeze-support
 fn hello_says_hello() -> TestResult {
     let output = example("hello").output()?;
     assert!(output.status.success());

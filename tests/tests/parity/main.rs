@@ -14,5 +14,6 @@ mod thread_pool;
 mod queue;
 mod simple_queue;
 mod joinable_queue;
+mod documentation;
 #[cfg(feature = "managers")]
 mod manager;

@@ -25,7 +25,7 @@ use multiproc::Context;
 use multiproc_tests::name_of;
 
 /// A scene of the program `scenes`, to be played under `ctx`.
-fn scene(name: &str, ctx: &Context) -> Command {
+pub(crate) fn scene(name: &str, ctx: &Context) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_scenes"));
     command.args([name, &name_of(ctx)]);
     command

@@ -1,4 +1,4 @@
-//! What one process can see; tests/tests/parity/shared_memory.rs has the rest.
+//! What one process can see; tests/tests/shared_memory/ has the rest.
 
 use super::*;
 

@@ -172,6 +172,7 @@ fn exit_does_not_wait_where_that_is_called_off(ctx: &Context) -> TestResult {
 }
 
 // complaint: 6
+// parity: docs_example.queue-deadlock
 fn unread_items_outlive_their_process(ctx: &Context) -> TestResult {
     let q = Queue::<Vec<u8>>::new()?;
     let child = ctx.start(put_a_megabyte, (q.clone(),))?;
