@@ -7,8 +7,8 @@ use std::{io::Write, sync::OnceLock, thread, time::Duration};
 use multiproc::{
     Connection, Context, Failure,
     connection::{
-        AcceptError, Client, Listener, RecvError, RecvTimeoutError, SendError, TryAcceptError,
-        TryRecvError, TrySendError, wait,
+        AcceptError, Auth, Client, Listener, RecvError, RecvTimeoutError, SendError,
+        TryAcceptError, TryRecvError, TrySendError, answer_challenge, deliver_challenge, wait,
     },
     pipe,
 };
@@ -227,10 +227,13 @@ fn fork_before_waiting() -> Result<(), Failure> {
     let silent: Connection<(), ()> = Client::builder().connect(listener.address())?;
     assert!(matches!(listener.try_accept::<u8, ()>(), Err(TryAcceptError::Empty)));
     let child = fork().start(wait_for_a_client, ())?;
-    line.recv()?;
     silent.send_bytes(b"no proof")?;
-    line.send(&())?;
-    let client = Client::builder().authkey("key").connect::<(), u8, _>(listener.address())?;
+    let client: Connection<(), u8> = Client::builder().connect(listener.address())?;
+    // It is challenged, and the child is about to wait for the answer.
+    line.recv()?;
+    let auth = Auth::new("key");
+    answer_challenge(&client, &auth)?;
+    deliver_challenge(&client, &auth)?;
     assert_eq!(client.recv()?, 3);
     child.result()??;
     let turned_away = listener.accept::<u8, ()>();
@@ -240,8 +243,9 @@ fn fork_before_waiting() -> Result<(), Failure> {
 
 fn wait_for_a_client() -> Result<(), Failure> {
     let listener = LISTENER.get().ok_or("made before anything is forked")?;
+    wait(&[listener], None)?;
+    assert!(matches!(listener.try_accept::<u8, ()>(), Err(TryAcceptError::Empty)));
     LINE.get().ok_or("made before anything is forked")?.send(&())?;
-    word()?;
     loop {
         wait(&[listener], None)?;
         match listener.try_accept::<u8, ()>() {

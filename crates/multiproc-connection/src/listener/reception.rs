@@ -60,7 +60,8 @@ struct Pending {
 /// All who are within the handshake, the oldest first.
 pub(super) struct Reception {
     pending: Vec<Pending>,
-    /// There is no room, and nobody who has to make some before that moment.
+    /// There is no room, and nobody who has to make some before that moment. Who comes meanwhile
+    /// makes the face ready all the same: nothing else would tell of the moment.
     full_until: Option<Instant>,
     /// When somebody was in here last: what passes without us is not the guests' time.
     pub(super) left: Instant,
@@ -125,7 +126,10 @@ impl Reception {
     ) -> Result<Option<Guest>, AcceptError> {
         self.full_until = None;
         let admitted = self.admit(listener, terms);
-        // Also where nobody can be admitted: who is here already needs no descriptor for the rest.
+        if let Err(AcceptError::Authentication(err)) = admitted {
+            return Err(err.into());
+        }
+        // Also where the system admits nobody: who is here already needs no descriptor for the rest.
         if let Some(guest) = self.step(terms.face)? {
             return Ok(Some(guest));
         }
