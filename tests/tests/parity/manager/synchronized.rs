@@ -213,8 +213,11 @@ fn barrier_lets_all_pass_together() -> TestResult {
     Ok(())
 }
 
+// parity: barrier.parties-invalid
 fn barrier_breaks_by_abort_and_time() -> TestResult {
     let manager = Manager::start()?;
+    let err = manager.barrier(0).unwrap_err();
+    assert!(err.to_string().contains("ValueError: parties must be > 0"), "{err}");
     let barrier = manager.barrier(2)?;
     let broken = |err: CallError| err.is_raised("BrokenBarrierError");
     for end in [BarrierProxy::reset, BarrierProxy::abort] {
