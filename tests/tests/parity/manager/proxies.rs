@@ -41,7 +41,7 @@ fn text_is_the_object_s_and_debug_the_proxy_s() -> TestResult {
     Ok(())
 }
 
-// parity: proxy.event-repr
+// parity: proxy.event-repr, event.repr
 fn event_shows_no_state() -> TestResult {
     let manager = Manager::start()?;
     let event = manager.event()?;

@@ -73,6 +73,14 @@ fn workers_have_names_and_are_daemonic(ctx: &Context) -> TestResult {
         (),
     )?;
     assert!(names.contains(&name) && daemon);
+    let fleeting =
+        Pool::builder().processes(1).max_tasks_per_child(1).context(ctx.clone()).build()?;
+    let mut numbers = Vec::new();
+    for _ in 0..3 {
+        let name = fleeting.apply(|| multiproc::current_process().name(), ())?;
+        numbers.push(name.strip_prefix(before).ok_or("no worker")?.parse::<u32>()?);
+    }
+    assert!(numbers.is_sorted_by(|one, next| one < next), "replacements count on: {numbers:?}");
     // DIFFERENCE: a daemonic process may have children.
     assert_eq!(
         pool.apply(|| Pool::new(1).map(|pool| pool.apply(square, (3,)).ok()).ok(), ())?,

@@ -24,7 +24,7 @@ once! { queue_is_waited_for_beside_connections }
 /// Puts more descriptors than a socket takes, so that a thread has to help.
 const MANY: usize = 600;
 
-// parity: queue.feeder-after-fork
+// parity: queue.feeder-after-fork, queue.fifo-per-producer
 fn feeder_of_the_parent_does_not_disturb_the_child(ctx: &Context) -> TestResult {
     let q = Queue::<(usize, Option<Fd<File>>)>::new()?;
     for number in 0..MANY {
