@@ -1,5 +1,7 @@
 //! How a lock was acquired.
 
+use crate::protocol::lock::Taken;
+
 /// How a lock was acquired: in order, or from a process that died with it.
 ///
 /// # If a process dies
@@ -23,5 +25,14 @@ impl Acquired {
     #[must_use]
     pub fn owner_died(self) -> bool {
         self == Self::OwnerDied
+    }
+}
+
+impl From<Taken> for Acquired {
+    fn from(taken: Taken) -> Self {
+        match taken {
+            Taken::Free => Self::Orderly,
+            Taken::FromDead => Self::OwnerDied,
+        }
     }
 }

@@ -10,15 +10,14 @@ use crate::{
     owner::Owner,
     place::{Kind, Place},
     protocol::{
-        lock::{RawLock, Stop, Taken},
+        lock::{RawLock, Stop},
         patience::Patience,
     },
-    thread,
 };
 
+/// Eight bytes.
 const WORD: usize = 0;
-const BELL: usize = 4;
-const THREAD: usize = 8;
+const BELL: usize = 8;
 const SIZE: usize = 12;
 
 /// A lock that one thread of all processes holds at a time, and that any process may give back.
@@ -78,17 +77,16 @@ impl Lock {
     /// [`SyncError::Abandoned`] if nobody is left who could give it back; [`SyncError::Table`].
     #[inline]
     pub fn acquire(&self) -> Result<Acquired, SyncError> {
-        let me = self.place.me()?;
-        if self.raw().take_free(me) {
-            self.note_thread(me);
+        let me = self.place.holder_if_known();
+        if me != 0 && self.raw().take_free(me) {
             return Ok(Acquired::Orderly);
         }
-        self.acquire_contended(me)
+        self.acquire_slowly()
     }
 
     #[cold]
-    fn acquire_contended(&self, me: u32) -> Result<Acquired, SyncError> {
-        match self.wait(me, &mut Patience::endless())? {
+    fn acquire_slowly(&self) -> Result<Acquired, SyncError> {
+        match self.wait(&mut Patience::endless())? {
             Some(acquired) => Ok(acquired),
             None => Err(SyncError::Abandoned),
         }
@@ -100,9 +98,7 @@ impl Lock {
     ///
     /// [`SyncError::Table`].
     pub fn try_acquire(&self) -> Result<Option<Acquired>, SyncError> {
-        let me = self.place.me()?;
-        let taken = self.raw().try_take(me);
-        Ok(taken.map(|taken| self.taken(me, taken)))
+        Ok(self.raw().try_take(self.place.holder()?).map(Acquired::from))
     }
 
     /// Waits until the lock is free, for at most `timeout`, and takes it; none if it was not in that time.
@@ -111,11 +107,7 @@ impl Lock {
     ///
     /// As [`acquire`](Self::acquire).
     pub fn acquire_timeout(&self, timeout: Duration) -> Result<Option<Acquired>, SyncError> {
-        let me = self.place.me()?;
-        match self.raw().try_take(me) {
-            Some(taken) => Ok(Some(self.taken(me, taken))),
-            None => self.wait(me, &mut Patience::for_at_most(timeout)),
-        }
+        self.wait(&mut Patience::for_at_most(timeout))
     }
 
     /// Gives the lock back, whoever holds it.
@@ -131,7 +123,7 @@ impl Lock {
     /// Returns true if somebody holds the lock at this moment; a dead process counts until another has acquired it.
     #[must_use]
     pub fn locked(&self) -> bool {
-        self.place.word(WORD).load(Ordering::Acquire) != 0
+        self.place.wide(WORD).load(Ordering::Acquire) != 0
     }
 
     /// Acquires the lock for as long as the returned guard lives.
@@ -162,44 +154,28 @@ impl Lock {
     #[inline]
     pub(crate) fn raw(&self) -> RawLock<'_, Place> {
         let place = &self.place;
-        RawLock { world: place, word: place.word(WORD), bell: place.word(BELL) }
+        RawLock { world: place, word: place.wide(WORD), bell: place.word(BELL) }
     }
 
     /// Waits; none if the time is over.
-    pub(crate) fn wait(
-        &self,
-        me: u32,
-        patience: &mut Patience,
-    ) -> Result<Option<Acquired>, SyncError> {
-        match self.raw().take(me, patience) {
-            Ok(taken) => Ok(Some(self.taken(me, taken))),
+    fn wait(&self, patience: &mut Patience) -> Result<Option<Acquired>, SyncError> {
+        let me = self.place.holder()?;
+        let taken = match self.raw().try_take(me) {
+            Some(taken) => Ok(taken),
+            None => self.raw().take(me, patience),
+        };
+        match taken {
+            Ok(taken) => Ok(Some(taken.into())),
             Err(Stop::Over) => Ok(None),
             Err(Stop::Abandoned) => Err(SyncError::Abandoned),
         }
     }
 
-    pub(crate) fn taken(&self, me: u32, taken: Taken) -> Acquired {
-        self.note_thread(me);
-        match taken {
-            Taken::Free => Acquired::Orderly,
-            Taken::FromDead => Acquired::OwnerDied,
-        }
-    }
-
+    /// True if the calling thread holds the lock.
     #[inline]
-    fn note_thread(&self, me: u32) {
-        self.place.word(THREAD).store(thread::mark(me), Ordering::Relaxed);
-    }
-
-    /// True if the process of this name holds the lock.
-    fn is_held_by(&self, me: u32) -> bool {
-        me != 0 && self.place.word(WORD).load(Ordering::Acquire) == me
-    }
-
-    /// True if the calling thread holds the lock, or took it last for this process.
     pub(crate) fn is_mine(&self) -> bool {
-        let me = self.place.table().me_if_known();
-        self.is_held_by(me) && self.place.word(THREAD).load(Ordering::Relaxed) == thread::mark(me)
+        let me = self.place.holder_if_known();
+        me != 0 && self.place.wide(WORD).load(Ordering::Acquire) == me
     }
 
     pub(crate) fn place(&self) -> &Place {
@@ -211,7 +187,7 @@ impl fmt::Debug for Lock {
     /// Says who holds it: `None`, the name of this process (with that of the thread, unless it is the main one),
     /// `SomeOtherThread` or `SomeOtherProcess`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lock").field("owner", &Owner::of(&self.place, WORD, THREAD)).finish()
+        f.debug_struct("Lock").field("owner", &Owner::of(&self.place, WORD)).finish()
     }
 }
 
@@ -258,7 +234,7 @@ impl LockGuard<'_> {
 impl Drop for LockGuard<'_> {
     fn drop(&mut self) {
         // Somebody may have given it back, and others may have it by now; and a forked child never had it.
-        if self.lock.is_held_by(self.lock.place.table().me_if_known()) {
+        if self.lock.is_mine() {
             self.lock.raw().release();
         }
     }

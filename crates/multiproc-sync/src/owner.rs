@@ -5,7 +5,7 @@ use std::fmt;
 use multiproc_image::family;
 use multiproc_sys::{primitive::Ordering, threads};
 
-use crate::{place::Place, thread};
+use crate::{place::Place, protocol::lock::name_in, thread};
 
 /// Who holds a lock.
 pub(crate) enum Owner {
@@ -16,14 +16,13 @@ pub(crate) enum Owner {
 }
 
 impl Owner {
-    /// Reads the word of a lock, and the number of the thread that took it last.
-    pub(crate) fn of(place: &Place, word: usize, thread_at: usize) -> Self {
-        match place.word(word).load(Ordering::Acquire) {
+    /// Reads the word of a lock.
+    pub(crate) fn of(place: &Place, word: usize) -> Self {
+        let me = place.table().me_if_known();
+        match place.wide(word).load(Ordering::Acquire) {
             0 => Self::None,
-            name if name != place.table().me_if_known() => Self::OtherProcess,
-            name if place.word(thread_at).load(Ordering::Relaxed) == thread::mark(name) => {
-                Self::ThisThread
-            }
+            holder if name_in(holder) != me => Self::OtherProcess,
+            holder if holder == thread::holder(me) => Self::ThisThread,
             _ => Self::OtherThread,
         }
     }

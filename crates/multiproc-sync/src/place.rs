@@ -9,7 +9,7 @@ use multiproc_sys::primitive::{AtomicU32, AtomicU64};
 use multiproc_wire::CommonHandle;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
-use crate::SyncError;
+use crate::{SyncError, thread};
 
 /// What a place is used as, so that one is never taken for the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +28,7 @@ pub(crate) enum Kind {
 #[derive(Clone)]
 pub(crate) struct Place {
     block: Block,
-    // Invariant: where the bytes of `block` begin; aligned to at least 8.
+    // Invariant: where the bytes of `block` begin, of which there are at least `LEAST`; aligned to at least 8.
     start: NonNull<u8>,
     table: &'static Table,
     kind: Kind,
@@ -41,11 +41,13 @@ unsafe impl Sync for Place {}
 
 /// Words are lent as 4 and as 8 bytes.
 const ALIGN: usize = 8;
+/// Blocks have no fewer bytes.
+const LEAST: usize = 16;
 
 impl Place {
     /// Makes a place of `size` zero bytes, aligned to at least 8.
     pub(crate) fn new(kind: Kind, size: usize, align: usize) -> Result<Self, SyncError> {
-        let layout = Layout::from_size_align(size, align.max(ALIGN));
+        let layout = Layout::from_size_align(size.max(LEAST), align.max(ALIGN));
         let layout = layout.map_err(|_| SyncError::TooLarge { size })?;
         let table = Table::home()?;
         // While this is the main thread, if it is.
@@ -68,6 +70,21 @@ impl Place {
         self.table.me()
     }
 
+    /// The calling thread as a lock's word names it; 0 if the process has no name in the table yet.
+    #[inline]
+    pub(crate) fn holder_if_known(&self) -> u64 {
+        match self.table.me_if_known() {
+            0 => 0,
+            me => thread::holder(me),
+        }
+    }
+
+    /// The calling thread as a lock's word names it.
+    #[cold]
+    pub(crate) fn holder(&self) -> Result<u64, TableError> {
+        Ok(thread::holder(self.me()?))
+    }
+
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.block.len()
@@ -83,6 +100,7 @@ impl Place {
     }
 
     /// The eight bytes at `offset`, which has to be aligned and within.
+    #[inline]
     pub(crate) fn wide(&self, offset: usize) -> &AtomicU64 {
         let place = self.at(offset, size_of::<AtomicU64>());
         // SAFETY: As in `word`.
@@ -91,14 +109,17 @@ impl Place {
 
     #[inline]
     fn at(&self, offset: usize, size: usize) -> *mut u8 {
-        let fits = self.len().checked_sub(size).is_some_and(|last| offset <= last);
+        // What every place has needs no look at the block.
+        let fits = offset + size <= LEAST
+            || self.len().checked_sub(size).is_some_and(|last| offset <= last);
         assert!(fits && offset.is_multiple_of(size), "a word within its block");
         self.start.as_ptr().wrapping_add(offset)
     }
 
     /// What stands behind the words.
+    #[inline]
     pub(crate) fn rest(&self, offset: usize) -> NonNull<u8> {
-        assert!(offset <= self.len(), "a place within its block");
+        assert!(offset <= LEAST || offset <= self.len(), "a place within its block");
         // SAFETY: Within the block.
         unsafe { self.start.add(offset) }
     }
@@ -121,7 +142,7 @@ impl Place {
         align: usize,
     ) -> Result<Self, E> {
         let aligned = self.start.as_ptr().addr().is_multiple_of(align.max(ALIGN));
-        if self.kind != kind || self.len() < size || !aligned {
+        if self.kind != kind || self.len() < size.max(LEAST) || !aligned {
             return Err(E::custom(format_args!(
                 "a {:?} of {} bytes arrived where a {kind:?} should be",
                 self.kind,

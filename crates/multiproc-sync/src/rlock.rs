@@ -13,14 +13,13 @@ use crate::{
         lock::{RawLock, Stop, Taken},
         patience::Patience,
     },
-    thread,
 };
 
+/// Eight bytes.
 const WORD: usize = 0;
-const BELL: usize = 4;
-/// Written by the holder only, as the next.
-const THREAD: usize = 8;
-const LEVEL: usize = 12;
+const BELL: usize = 8;
+/// How often the holder has acquired it beyond the first time; written by the holder only, and 0 while there is none.
+const NESTED: usize = 12;
 const SIZE: usize = 16;
 
 /// A lock that its holder may acquire again, and that only its holder gives back, as often as it was acquired.
@@ -80,21 +79,20 @@ impl RLock {
     /// Panics if it is acquired 2³² times without being released.
     #[inline]
     pub fn acquire(&self) -> Result<Acquired, SyncError> {
-        let me = self.place.me()?;
-        if self.raw().take_free(me) {
-            self.begin(me, 1);
+        let me = self.place.holder_if_known();
+        if me != 0 && self.raw().take_free(me) {
             return Ok(Acquired::Orderly);
         }
         if self.holds(me) {
             self.nest();
             return Ok(Acquired::Orderly);
         }
-        self.acquire_contended(me)
+        self.acquire_slowly()
     }
 
     #[cold]
-    fn acquire_contended(&self, me: u32) -> Result<Acquired, SyncError> {
-        match self.wait(me, &mut Patience::endless())? {
+    fn acquire_slowly(&self) -> Result<Acquired, SyncError> {
+        match self.wait(&mut Patience::endless())? {
             Some(acquired) => Ok(acquired),
             None => Err(SyncError::Abandoned),
         }
@@ -110,12 +108,12 @@ impl RLock {
     ///
     /// As [`acquire`](Self::acquire).
     pub fn try_acquire(&self) -> Result<Option<Acquired>, SyncError> {
-        let me = self.place.me()?;
+        let me = self.place.holder()?;
         if self.holds(me) {
             self.nest();
             return Ok(Some(Acquired::Orderly));
         }
-        Ok(self.raw().try_take(me).map(|taken| self.taken(me, taken, 1)))
+        Ok(self.raw().try_take(me).map(|taken| self.taken(taken, 0)))
     }
 
     /// Waits until the lock is free or the caller's, for at most `timeout`, and takes it once more; none if it was not in
@@ -129,10 +127,7 @@ impl RLock {
     ///
     /// As [`acquire`](Self::acquire).
     pub fn acquire_timeout(&self, timeout: Duration) -> Result<Option<Acquired>, SyncError> {
-        match self.try_acquire()? {
-            Some(acquired) => Ok(Some(acquired)),
-            None => self.wait(self.place.me()?, &mut Patience::for_at_most(timeout)),
-        }
+        self.wait(&mut Patience::for_at_most(timeout))
     }
 
     /// Gives the lock back once; the last time makes it free.
@@ -145,10 +140,12 @@ impl RLock {
         if !self.is_mine() {
             return Err(ReleaseError::NotOwner);
         }
-        let level = self.place.word(LEVEL);
-        match level.load(Relaxed) {
-            0 | 1 => self.end(),
-            more => level.store(more - 1, Relaxed),
+        let nested = self.place.word(NESTED);
+        match nested.load(Relaxed) {
+            0 => {
+                self.raw().release();
+            }
+            more => nested.store(more - 1, Relaxed),
         }
         Ok(())
     }
@@ -156,7 +153,7 @@ impl RLock {
     /// Returns true if somebody holds the lock at this moment; a dead process counts until another has acquired it.
     #[must_use]
     pub fn locked(&self) -> bool {
-        self.place.word(WORD).load(Acquire) != 0
+        self.place.wide(WORD).load(Acquire) != 0
     }
 
     /// Acquires the lock once for as long as the returned guard lives.
@@ -192,62 +189,57 @@ impl RLock {
     #[inline]
     pub(crate) fn raw(&self) -> RawLock<'_, Place> {
         let place = &self.place;
-        RawLock { world: place, word: place.word(WORD), bell: place.word(BELL) }
+        RawLock { world: place, word: place.wide(WORD), bell: place.word(BELL) }
     }
 
-    fn wait(&self, me: u32, patience: &mut Patience) -> Result<Option<Acquired>, SyncError> {
-        match self.raw().take(me, patience) {
-            Ok(taken) => Ok(Some(self.taken(me, taken, 1))),
+    /// Waits; none if the time is over.
+    fn wait(&self, patience: &mut Patience) -> Result<Option<Acquired>, SyncError> {
+        let me = self.place.holder()?;
+        if self.holds(me) {
+            self.nest();
+            return Ok(Some(Acquired::Orderly));
+        }
+        let taken = match self.raw().try_take(me) {
+            Some(taken) => Ok(taken),
+            None => self.raw().take(me, patience),
+        };
+        match taken {
+            Ok(taken) => Ok(Some(self.taken(taken, 0))),
             Err(Stop::Over) => Ok(None),
             Err(Stop::Abandoned) => Err(SyncError::Abandoned),
         }
     }
 
-    /// Notes who holds the lock, which has just been taken, and how often.
-    pub(crate) fn taken(&self, me: u32, taken: Taken, level: u32) -> Acquired {
-        self.begin(me, level);
-        match taken {
-            Taken::Free => Acquired::Orderly,
-            Taken::FromDead => Acquired::OwnerDied,
-        }
+    /// With the lock just taken: notes how often it is held beyond the first time.
+    pub(crate) fn taken(&self, taken: Taken, nested: u32) -> Acquired {
+        // Killed before this, the next takes it from the dead again.
+        self.place.word(NESTED).store(nested, Relaxed);
+        taken.into()
     }
 
-    #[inline]
-    fn begin(&self, me: u32, level: u32) {
-        self.place.word(THREAD).store(thread::mark(me), Relaxed);
-        self.place.word(LEVEL).store(level, Relaxed);
-    }
-
-    #[inline]
     fn nest(&self) {
-        let level = self.place.word(LEVEL);
-        let more = level.load(Relaxed).checked_add(1);
-        level.store(more.expect("a lock is not acquired 2^32 times"), Relaxed);
+        let nested = self.place.word(NESTED);
+        let more = nested.load(Relaxed).checked_add(1);
+        nested.store(more.expect("a lock is not acquired 2^32 times"), Relaxed);
     }
 
-    /// Makes the lock free, whatever its level.
-    pub(crate) fn end(&self) {
-        self.place.word(THREAD).store(0, Relaxed);
+    /// With the lock held: makes it free, and returns how often it was held beyond the first time.
+    pub(crate) fn end(&self) -> u32 {
+        let nested = self.place.word(NESTED).load(Relaxed);
+        self.place.word(NESTED).store(0, Relaxed);
         self.raw().release();
+        nested
     }
 
-    /// True if the calling thread, of the process of this name, holds the lock.
     #[inline]
-    fn holds(&self, me: u32) -> bool {
-        self.place.word(WORD).load(Relaxed) == me
-            && self.place.word(THREAD).load(Relaxed) == thread::mark(me)
+    fn holds(&self, me: u64) -> bool {
+        me != 0 && self.place.wide(WORD).load(Relaxed) == me
     }
 
     /// True if the calling thread holds the lock.
     #[inline]
     pub(crate) fn is_mine(&self) -> bool {
-        let me = self.place.table().me_if_known();
-        me != 0 && self.holds(me)
-    }
-
-    /// How often the holder has acquired it.
-    pub(crate) fn level(&self) -> u32 {
-        self.place.word(LEVEL).load(Relaxed)
+        self.holds(self.place.holder_if_known())
     }
 
     pub(crate) fn place(&self) -> &Place {
@@ -259,10 +251,13 @@ impl fmt::Debug for RLock {
     /// Says who holds it, as [`Lock`](crate::Lock)'s does, and how often it was acquired: a number for this thread, else
     /// `0` or `nonzero`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let owner = Owner::of(&self.place, WORD, THREAD);
+        let owner = Owner::of(&self.place, WORD);
         let level = match owner {
             Owner::None => "0".to_owned(),
-            Owner::ThisThread => self.level().to_string(),
+            Owner::ThisThread => {
+                let nested = self.place.word(NESTED).load(Relaxed);
+                (u64::from(nested) + 1).to_string()
+            }
             Owner::OtherThread | Owner::OtherProcess => "nonzero".to_owned(),
         };
         f.debug_struct("RLock")

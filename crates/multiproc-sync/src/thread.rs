@@ -13,7 +13,7 @@ thread_local! {
 
 /// The number of the calling thread in this process, which is never 0.
 #[inline]
-pub(crate) fn number() -> u32 {
+fn number() -> u32 {
     match NUMBER.get() {
         0 => assign(),
         number => number,
@@ -30,9 +30,8 @@ fn assign() -> u32 {
     number
 }
 
-/// What tells the calling thread, of the process of the name `me`, from all threads of all processes that hold or held
-/// the same lock, dead ones too.
+/// The calling thread, of the process of the name `me`, as the word of a lock names its holder.
 #[inline]
-pub(crate) fn mark(me: u32) -> u32 {
-    me.wrapping_mul(0x9E37_79B1) ^ number()
+pub(crate) fn holder(me: u32) -> u64 {
+    u64::from(me) | u64::from(number()) << 32
 }

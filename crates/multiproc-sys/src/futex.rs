@@ -6,7 +6,7 @@
 //! A sleep ends early for many reasons (a signal, a wake-up meant for somebody before us), so whoever sleeps looks at
 //! the word again. Deadlines are moments, not spans: what is interrupted goes on against the same deadline.
 
-use std::{ptr, time::Instant};
+use std::{cell::Cell, marker::PhantomData, time::Instant};
 
 use rustix::{
     io::Errno,
@@ -18,7 +18,7 @@ use rustix::{
 };
 
 use crate::{
-    primitive::AtomicU32,
+    primitive::{AtomicU32, AtomicU64},
     switch::{Feature, is_missing, without},
 };
 
@@ -46,6 +46,28 @@ pub fn wait(word: &AtomicU32, expected: u32, deadline: Option<Instant>) -> Wake 
     }
 }
 
+/// Four bytes to sleep on beside others.
+#[derive(Clone, Copy, Debug)]
+pub struct Word<'a> {
+    place: *mut u32,
+    word: PhantomData<&'a AtomicU32>,
+}
+
+impl<'a> From<&'a AtomicU32> for Word<'a> {
+    fn from(word: &'a AtomicU32) -> Self {
+        Self { place: word.as_ptr(), word: PhantomData }
+    }
+}
+
+impl<'a> Word<'a> {
+    /// The low half of a number of eight bytes, for the kernel to look at: what changes it changes the whole number.
+    #[must_use]
+    pub fn low_half_of(number: &'a AtomicU64) -> Self {
+        let half = if cfg!(target_endian = "little") { 0 } else { 1 };
+        Self { place: number.as_ptr().cast::<u32>().wrapping_add(half), word: PhantomData }
+    }
+}
+
 /// How many words one can sleep on at once.
 const MOST: usize = 4;
 
@@ -55,14 +77,14 @@ const MOST: usize = 4;
 /// # Panics
 ///
 /// Panics if there are more.
-pub fn wait_for_any(words: &[(&AtomicU32, u32)], deadline: Option<Instant>) -> Option<Wake> {
+pub fn wait_for_any(words: &[(Word<'_>, u32)], deadline: Option<Instant>) -> Option<Wake> {
     if without(Feature::FutexWaitv) {
         return None;
     }
     let mut waits = [Wait::new(); MOST];
     for (wait, (word, expected)) in waits[..words.len()].iter_mut().zip(words) {
         wait.val = (*expected).into();
-        wait.uaddr = WaitPtr::new(ptr::from_ref(*word).cast_mut().cast());
+        wait.uaddr = WaitPtr::new(word.place.cast());
         wait.flags = WaitFlags::SIZE_U32;
     }
     let until = deadline.map(on_the_clock);
@@ -84,21 +106,51 @@ pub fn wake_all(word: &AtomicU32) {
     wake(word, i32::MAX.unsigned_abs());
 }
 
-fn wake(word: &AtomicU32, count: u32) {
+/// Wakes up to `most` that sleep on `word`, and returns how many there were.
+pub fn wake(word: &AtomicU32, most: u32) -> u32 {
     // An aligned word in mapped memory: there is nothing that the kernel could find wrong.
-    let _ = futex::wake(word, SHARED, count);
+    futex::wake(word, SHARED, most).map_or(0, |count| count as u32)
+}
+
+/// Has one that sleeps on `from`, as long as that holds `expected`, sleep on `to` instead, as if it had gone to sleep there;
+/// false if nobody sleeps on `from`, or that cannot be done.
+#[must_use = "where nobody was moved, somebody may have to be woken"]
+pub fn move_one(from: &AtomicU32, expected: u32, to: &AtomicU32) -> bool {
+    matches!(futex::cmp_requeue(from, SHARED, 0, 1, to, expected), Ok(count) if count != 0)
+}
+
+thread_local! {
+    /// A moment as both clocks say it. Of each thread, as a lock could be copied by a fork while it is held.
+    static BASE: Cell<Option<(Instant, Timespec)>> = const { Cell::new(None) };
 }
 
 /// The moment on the clock that the kernel's time-outs are measured by.
 fn on_the_clock(deadline: Instant) -> Timespec {
-    let now = clock_gettime(rustix::time::ClockId::Monotonic);
-    let left = deadline.saturating_duration_since(Instant::now());
-    let nanoseconds = now.tv_nsec + i64::from(left.subsec_nanos());
+    let (instant, moment) = BASE.get().unwrap_or_else(read_both);
+    let left = deadline.saturating_duration_since(instant);
+    let nanoseconds = moment.tv_nsec + i64::from(left.subsec_nanos());
     let seconds = i64::try_from(left.as_secs()).unwrap_or(i64::MAX);
     Timespec {
-        tv_sec: now.tv_sec.saturating_add(seconds).saturating_add(nanoseconds / 1_000_000_000),
+        tv_sec: moment.tv_sec.saturating_add(seconds).saturating_add(nanoseconds / 1_000_000_000),
         tv_nsec: nanoseconds % 1_000_000_000,
     }
+}
+
+/// Reads both clocks together.
+///
+/// `Instant` is on the same clock, and does not say where. What lies between the two readings is by how much deadlines are
+/// late, so of a few pairs the closest is kept.
+#[cold]
+fn read_both() -> (Instant, Timespec) {
+    let pair = || {
+        let instant = Instant::now();
+        let moment = clock_gettime(rustix::time::ClockId::Monotonic);
+        (instant.elapsed(), (instant, moment))
+    };
+    let closest =
+        (0..3).map(|_| pair()).fold(pair(), |best, next| if next.0 < best.0 { next } else { best });
+    BASE.set(Some(closest.1));
+    closest.1
 }
 
 #[cfg(test)]
@@ -112,7 +164,7 @@ mod tests {
     fn changed_word_is_not_slept_on() {
         let word = AtomicU32::new(0);
         assert_eq!(wait(&word, 1, None), Wake::Retry);
-        let either = wait_for_any(&[(&word, 0), (&word, 1)], None);
+        let either = wait_for_any(&[((&word).into(), 0), ((&word).into(), 1)], None);
         assert!(matches!(either, None | Some(Wake::Retry)));
     }
 
@@ -123,7 +175,8 @@ mod tests {
             let deadline = Instant::now() + after;
             // A signal may end a sleep early. Were the deadline lost, this would hang.
             while wait(&word, 0, Some(deadline)) == Wake::Retry {}
-            while wait_for_any(&[(&word, 0), (&word, 0)], Some(deadline)) == Some(Wake::Retry) {}
+            let both = [((&word).into(), 0), ((&word).into(), 0)];
+            while wait_for_any(&both, Some(deadline)) == Some(Wake::Retry) {}
             assert!(deadline <= Instant::now());
         }
     }
@@ -135,7 +188,7 @@ mod tests {
             let sleeper = std::thread::spawn(|| {
                 let [a, b] = &WORDS;
                 while a.load(Ordering::Acquire) + b.load(Ordering::Acquire) == 0 {
-                    if wait_for_any(&[(a, 0), (b, 0)], None).is_none() {
+                    if wait_for_any(&[(a.into(), 0), (b.into(), 0)], None).is_none() {
                         std::thread::yield_now();
                     }
                 }

@@ -7,7 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Acquired, Lock, LockGuard, RLock, RLockGuard, ReleaseError, SyncError,
-    protocol::{lock::Stop, patience::Patience},
+    place::Place,
+    protocol::{
+        lock::{RawLock, Stop, Taken},
+        patience::Patience,
+    },
 };
 
 /// The lock of a condition: one or the other kind.
@@ -20,6 +24,14 @@ pub enum ConditionLock {
 }
 
 impl ConditionLock {
+    /// The words of the lock, and where it lives.
+    pub(super) fn raw(&self) -> (&Place, RawLock<'_, Place>) {
+        match self {
+            Self::Lock(lock) => (lock.place(), lock.raw()),
+            Self::RLock(lock) => (lock.place(), lock.raw()),
+        }
+    }
+
     pub(super) fn acquire(&self) -> Result<Acquired, SyncError> {
         match self {
             Self::Lock(lock) => lock.acquire(),
@@ -62,44 +74,40 @@ impl ConditionLock {
         }
     }
 
-    /// Makes the lock free, and returns the level that it had.
+    /// Makes the lock free, and returns how often it was held beyond the first time.
     pub(super) fn release_all(&self) -> u32 {
         match self {
             Self::Lock(lock) => {
                 lock.raw().release();
-                1
+                0
             }
-            Self::RLock(lock) => {
-                let level = lock.level();
-                lock.end();
-                level
-            }
+            Self::RLock(lock) => lock.end(),
         }
     }
 
-    /// Takes the lock at a level. Where it has to be waited for, `before_waiting` is called first.
+    /// Takes the lock, as often as it was held before. Where the holder may run on another core, it is looked for a while;
+    /// where it has to be slept for, `before_sleeping` is called first.
     pub(super) fn take_again(
         &self,
-        level: u32,
-        before_waiting: impl FnOnce(),
+        nested: u32,
+        is_afar: impl FnOnce() -> bool,
+        before_sleeping: impl FnOnce(),
     ) -> Result<Acquired, SyncError> {
-        let (place, raw) = match self {
-            Self::Lock(lock) => (lock.place(), lock.raw()),
-            Self::RLock(lock) => (lock.place(), lock.raw()),
-        };
-        let me = place.me()?;
+        let (place, raw) = self.raw();
+        let me = place.holder()?;
         let taken = match raw.try_take(me) {
             Some(taken) => taken,
+            None if is_afar() && raw.take_from_afar(me) => Taken::Free,
             None => {
-                before_waiting();
+                before_sleeping();
                 raw.take(me, &mut Patience::endless()).map_err(|stop| match stop {
                     Stop::Over | Stop::Abandoned => SyncError::Abandoned,
                 })?
             }
         };
         Ok(match self {
-            Self::Lock(lock) => lock.taken(me, taken),
-            Self::RLock(lock) => lock.taken(me, taken, level),
+            Self::Lock(_) => taken.into(),
+            Self::RLock(lock) => lock.taken(taken, nested),
         })
     }
 }

@@ -12,7 +12,8 @@ use crate::{
     Acquired, ConditionError, RLock, ReleaseError, SyncError,
     place::{Kind, Place},
     protocol::{
-        condition::{Ended, RawCondition},
+        condition::{Ended, RawCondition, Slot},
+        hint::Cores,
         lock::Stop,
         patience::Patience,
         world::World,
@@ -26,16 +27,24 @@ pub use guarding::{ConditionGuard, ConditionLock};
 const BELL: usize = 0;
 const FRONT: usize = 4;
 const BACK: usize = 8;
-const CORE: usize = 12;
-const SLOTS: usize = 16;
+const CORES: usize = 12;
+const NOTIFIER: usize = 16;
+/// On other cache lines than what changes while the owner of a slot looks at it.
+const SLOTS: usize = LINE;
+const LINE: usize = 64;
+/// In a slot.
+const STATE: usize = 0;
+const WATCHED: usize = 4;
+const CORE: usize = 8;
+const SLOT: usize = 16;
 /// How many can wait at once; a power of two, so that the numbers of the queue may wrap around.
 const CAPACITY: u32 = 512;
-const SIZE: usize = SLOTS + CAPACITY as usize * size_of::<u32>();
+const SIZE: usize = SLOTS + CAPACITY as usize * SLOT;
 
 /// A lock, and waiting for somebody to say that what it guards has changed.
 ///
 /// Whoever waits holds the lock, gives it back while it waits, and holds it again afterwards, in any case. So does whoever
-/// notifies hold it. Up to 512 can wait at once. It takes about 2 KiB of shared memory and no descriptor. Clones are
+/// notifies hold it. Up to 512 can wait at once. It takes about 8 KiB of shared memory and no descriptor. Clones are
 /// handles to the same condition; so is what arrives when one is sent as an argument, in a message or as a field, and what
 /// a forked child has.
 ///
@@ -92,7 +101,7 @@ impl Condition {
     ///
     /// As [`new`](Self::new).
     pub fn with_lock(lock: impl Into<ConditionLock>) -> Result<Self, SyncError> {
-        Ok(Self { lock: lock.into(), place: Place::new(Kind::Condition, SIZE, 1)? })
+        Ok(Self { lock: lock.into(), place: Place::new(Kind::Condition, SIZE, LINE)? })
     }
 
     /// Waits until the lock is free, and takes it.
@@ -101,6 +110,7 @@ impl Condition {
     ///
     /// As [`Lock::acquire`](crate::Lock::acquire).
     pub fn acquire(&self) -> Result<Acquired, SyncError> {
+        self.approach();
         self.lock.acquire()
     }
 
@@ -141,6 +151,7 @@ impl Condition {
     ///
     /// `with condition:`.
     pub fn guard(&self) -> Result<ConditionGuard<'_>, SyncError> {
+        self.approach();
         self.lock.guard()
     }
 
@@ -222,7 +233,8 @@ impl Condition {
         if !self.lock.is_mine() {
             return Err(ConditionError::NotOwned);
         }
-        self.raw().notify(count);
+        let (place, lock) = self.lock.raw();
+        self.raw().notify(count, place.holder_if_known(), &lock);
         Ok(())
     }
 
@@ -244,11 +256,12 @@ impl Condition {
         let bell = self.place.word(BELL);
         let owed = self.place.owe(bell);
         let slot = raw.enter(me).ok_or(ConditionError::TooMany)?;
-        let level = self.lock.release_all();
-        let ended = raw.wait(slot, patience);
-        let acquired = self.lock.take_again(level, || raw.find_guard());
+        let nested = self.lock.release_all();
+        let ended = raw.wait(&slot, patience);
+        let is_afar = || raw.cores.are_apart();
+        let acquired = self.lock.take_again(nested, is_afar, || raw.find_guard());
         if acquired.is_ok() {
-            raw.leave(slot);
+            raw.leave(&slot, &self.lock.raw().1);
         }
         drop(owed);
         let notified = ended == Ended::Notified;
@@ -262,15 +275,32 @@ impl Condition {
         }
     }
 
-    fn raw<'a>(&'a self) -> RawCondition<'a, Place, impl Fn(u32) -> &'a AtomicU32> {
+    /// Where the lock is held by one who may run on another core, and nobody sleeps for it, waits a while until it is free:
+    /// others who use a condition give its lock back soon.
+    fn approach(&self) {
+        let (_, lock) = self.lock.raw();
+        if lock.is_held() && !self.lock.is_mine() && self.raw().cores.are_apart() {
+            lock.look_for_release();
+        }
+    }
+
+    fn raw<'a>(&'a self) -> RawCondition<'a, Place, impl Fn(u32) -> Slot<'a, AtomicU32>> {
         let place = &self.place;
         RawCondition {
             world: place,
             bell: place.word(BELL),
             front: place.word(FRONT),
             back: place.word(BACK),
-            core: place.word(CORE),
-            slot: |index| place.word(SLOTS + (index % CAPACITY) as usize * size_of::<u32>()),
+            notifier: place.word(NOTIFIER),
+            cores: Cores { world: place, word: place.word(CORES) },
+            slot: |index| {
+                let start = SLOTS + (index % CAPACITY) as usize * SLOT;
+                Slot {
+                    state: place.word(start + STATE),
+                    watched: place.word(start + WATCHED),
+                    core: place.word(start + CORE),
+                }
+            },
             capacity: CAPACITY,
         }
     }
@@ -287,6 +317,6 @@ impl fmt::Debug for Condition {
 impl<'de> Deserialize<'de> for Condition {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (lock, place) = <(ConditionLock, Place)>::deserialize(deserializer)?;
-        Ok(Self { lock, place: place.check(Kind::Condition, SIZE, 1)? })
+        Ok(Self { lock, place: place.check(Kind::Condition, SIZE, LINE)? })
     }
 }

@@ -15,16 +15,15 @@ use crate::{
         lock::{RawLock, Stop, Taken},
         patience::Patience,
     },
-    thread,
 };
 
 mod guard;
 
 pub use guard::MutexGuard;
 
+/// Eight bytes.
 const WORD: usize = 0;
-const BELL: usize = 4;
-const THREAD: usize = 8;
+const BELL: usize = 8;
 /// Not 0 from when a holder has died with the lock until the value has been repaired.
 const DOUBT: usize = 12;
 const VALUE: usize = 16;
@@ -90,15 +89,19 @@ impl<T: AnyBitPattern + NoUninit> Mutex<T> {
     /// [`MutexError::Nested`] if the calling thread has it already; [`MutexError::Sync`].
     #[inline]
     pub fn lock(&self) -> Result<MutexGuard<'_, T>, MutexError> {
-        let me = self.place.me().map_err(SyncError::from)?;
-        if self.raw().take_free(me) {
-            self.begin(me);
+        let me = self.place.holder_if_known();
+        if me != 0 && self.raw().take_free(me) {
             if self.place.word(DOUBT).load(Relaxed) == 0 {
                 return Ok(MutexGuard::new(self));
             }
             return self.refuse();
         }
-        match self.wait(me, &mut Patience::endless())? {
+        self.lock_slowly()
+    }
+
+    #[cold]
+    fn lock_slowly(&self) -> Result<MutexGuard<'_, T>, MutexError> {
+        match self.wait(&mut Patience::endless())? {
             true => self.checked(),
             false => Err(SyncError::Abandoned.into()),
         }
@@ -110,10 +113,10 @@ impl<T: AnyBitPattern + NoUninit> Mutex<T> {
     ///
     /// As [`lock`](Self::lock), without [`MutexError::Nested`].
     pub fn try_lock(&self) -> Result<Option<MutexGuard<'_, T>>, MutexError> {
-        let me = self.place.me().map_err(SyncError::from)?;
+        let me = self.place.holder().map_err(SyncError::from)?;
         match self.raw().try_take(me) {
             Some(taken) => {
-                self.taken(me, taken);
+                self.taken(taken);
                 self.checked().map(Some)
             }
             None => Ok(None),
@@ -126,8 +129,7 @@ impl<T: AnyBitPattern + NoUninit> Mutex<T> {
     ///
     /// As [`lock`](Self::lock).
     pub fn lock_timeout(&self, timeout: Duration) -> Result<Option<MutexGuard<'_, T>>, MutexError> {
-        let me = self.place.me().map_err(SyncError::from)?;
-        match self.wait(me, &mut Patience::for_at_most(timeout))? {
+        match self.wait(&mut Patience::for_at_most(timeout))? {
             true => self.checked().map(Some),
             false => Ok(None),
         }
@@ -144,8 +146,7 @@ impl<T: AnyBitPattern + NoUninit> Mutex<T> {
         &self,
         repair: impl FnOnce(&mut T),
     ) -> Result<MutexGuard<'_, T>, MutexError> {
-        let me = self.place.me().map_err(SyncError::from)?;
-        if !self.wait(me, &mut Patience::endless())? {
+        if !self.wait(&mut Patience::endless())? {
             return Err(SyncError::Abandoned.into());
         }
         let mut guard = MutexGuard::new(self);
@@ -165,15 +166,16 @@ impl<T: AnyBitPattern + NoUninit> Mutex<T> {
 
     /// Waits and takes the lock; false if the time is over.
     #[cold]
-    fn wait(&self, me: u32, patience: &mut Patience) -> Result<bool, MutexError> {
+    fn wait(&self, patience: &mut Patience) -> Result<bool, MutexError> {
+        let me = self.place.holder().map_err(SyncError::from)?;
         let taken = match self.raw().try_take(me) {
             Some(taken) => Ok(taken),
-            None if self.is_mine(me) => return Err(MutexError::Nested),
+            None if self.place.wide(WORD).load(Relaxed) == me => return Err(MutexError::Nested),
             None => self.raw().take(me, patience),
         };
         match taken {
             Ok(taken) => {
-                self.taken(me, taken);
+                self.taken(taken);
                 Ok(true)
             }
             Err(Stop::Over) => Ok(false),
@@ -181,17 +183,11 @@ impl<T: AnyBitPattern + NoUninit> Mutex<T> {
         }
     }
 
-    fn taken(&self, me: u32, taken: Taken) {
-        self.begin(me);
+    fn taken(&self, taken: Taken) {
         if taken == Taken::FromDead {
             // Killed before this, the next takes it from the dead again.
             self.place.word(DOUBT).store(1, Relaxed);
         }
-    }
-
-    #[inline]
-    fn begin(&self, me: u32) {
-        self.place.word(THREAD).store(thread::mark(me), Relaxed);
     }
 
     /// With the lock taken: hands out the value unless it is in doubt.
@@ -205,11 +201,6 @@ impl<T: AnyBitPattern + NoUninit> Mutex<T> {
         self.checked()
     }
 
-    fn is_mine(&self, me: u32) -> bool {
-        self.place.word(WORD).load(Acquire) == me
-            && self.place.word(THREAD).load(Relaxed) == thread::mark(me)
-    }
-
     /// Where the value stands.
     #[inline]
     fn value(&self) -> NonNull<T> {
@@ -221,17 +212,17 @@ impl<T> Mutex<T> {
     #[inline]
     fn raw(&self) -> RawLock<'_, Place> {
         let place = &self.place;
-        RawLock { world: place, word: place.word(WORD), bell: place.word(BELL) }
+        RawLock { world: place, word: place.wide(WORD), bell: place.word(BELL) }
     }
 
     /// Gives the lock back, if this process has it: a forked child has a copy of the guard, and not the lock.
     #[inline]
     fn release(&self, in_doubt: bool) {
-        if self.place.word(WORD).load(Relaxed) == self.place.table().me_if_known() {
+        let me = self.place.holder_if_known();
+        if me != 0 && self.place.wide(WORD).load(Relaxed) == me {
             if in_doubt {
                 self.place.word(DOUBT).store(1, Relaxed);
             }
-            self.place.word(THREAD).store(0, Relaxed);
             self.raw().release();
         }
     }
@@ -245,7 +236,7 @@ impl<T> Clone for Mutex<T> {
 
 impl<T> fmt::Debug for Mutex<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let locked = self.place.word(WORD).load(Relaxed) != 0;
+        let locked = self.place.wide(WORD).load(Relaxed) != 0;
         let in_doubt = self.place.word(DOUBT).load(Relaxed) != 0;
         f.debug_struct("Mutex")
             .field("locked", &locked)

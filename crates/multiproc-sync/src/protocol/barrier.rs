@@ -192,7 +192,7 @@ where
         if self.state.fetch_or(0, AcqRel) != before.0 {
             return Ok(Sleep::Look);
         }
-        match self.world.sleep(&[(self.bell, asleep)], attention, patience) {
+        match self.world.sleep(&[(self.bell, asleep)], None, attention, patience) {
             Sleep::Over => self.give_up(before, BROKEN).map(|()| Sleep::Look),
             Sleep::Look if patience.is_endless() && self.world.is_abandoned() => {
                 self.give_up(before, ABANDONED).map(|()| Sleep::Look)

@@ -3,19 +3,41 @@
 use multiproc_sys::primitive::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 use super::{
-    lock::Stop,
+    hint::Cores,
+    lock::{RawLock, Stop, name_in},
     patience::Patience,
-    world::{Atomic, Attention, Life, Sleep, World, look_across, note_core},
+    world::{Atomic, Attention, Life, Sleep, World},
 };
 
-/// In a slot: its owner waits. The bits below the two flags are the owner's name.
+/// In a slot's state: its owner waits. The bits below the two flags are the owner's name.
 const WAITING: u32 = 1 << 31;
-/// In a slot: its owner has been notified, and has not left yet.
+/// In a slot's state, without the other: its owner has been notified, and has not left yet. With it: its owner sleeps.
 const NOTIFIED: u32 = 1 << 30;
+const ASLEEP: u32 = WAITING | NOTIFIED;
 const NAME: u32 = NOTIFIED - 1;
+
+/// In place of a name whom a waiter watches: it has been moved, and sleeps for the lock.
+const WAS_MOVED: u32 = 1;
 
 /// How often to look around after a wake-up that came without a reason.
 const ALERT: u32 = 8;
+
+fn is_waiting(state: u32) -> bool {
+    state & WAITING != 0
+}
+
+fn is_notified(state: u32) -> bool {
+    state & ASLEEP == NOTIFIED
+}
+
+/// The words of a slot.
+pub(crate) struct Slot<'a, W> {
+    pub(crate) state: &'a W,
+    /// 0, the name of the process whose end wakes the owner, or [`WAS_MOVED`].
+    pub(crate) watched: &'a W,
+    /// Where the owner waits.
+    pub(crate) core: &'a W,
+}
 
 /// A condition's words, and the world that they are in.
 ///
@@ -27,8 +49,10 @@ pub(crate) struct RawCondition<'a, W: World, S> {
     /// The numbers of the first waiter, and of the one after the last; their slots are these modulo the capacity.
     pub(crate) front: &'a W::Word,
     pub(crate) back: &'a W::Word,
-    /// Where somebody was notified last.
-    pub(crate) core: &'a W::Word,
+    /// The name of the process that notified somebody last.
+    pub(crate) notifier: &'a W::Word,
+    /// Where that was, and where the one who was notified waited.
+    pub(crate) cores: Cores<'a, W>,
     /// The slot of a number below `capacity`.
     pub(crate) slot: S,
     pub(crate) capacity: u32,
@@ -41,45 +65,59 @@ pub(crate) enum Ended {
     Not(Stop),
 }
 
-impl<'a, W: World, S: Fn(u32) -> &'a W::Word> RawCondition<'a, W, S> {
+impl<'a, W: World, S: Fn(u32) -> Slot<'a, W::Word>> RawCondition<'a, W, S> {
     /// Under the lock: takes a slot for the process `me`; none if there are too many.
-    pub(crate) fn enter(&self, me: u32) -> Option<&'a W::Word> {
+    pub(crate) fn enter(&self, me: u32) -> Option<Slot<'a, W::Word>> {
         self.skip_free();
         let (front, back) = (self.front.load(Relaxed), self.back.load(Relaxed));
         if back.wrapping_sub(front) < self.capacity {
             let slot = (self.slot)(back % self.capacity);
-            slot.store(WAITING | me, Release);
+            self.occupy(&slot, me);
             // Killed before this, the slot is none, and will be taken by the next.
             self.back.store(back.wrapping_add(1), Relaxed);
             return Some(slot);
         }
-        let free = (0..self.capacity).map(&self.slot).find(|slot| slot.load(Acquire) == 0);
+        let mut all = (0..self.capacity).map(&self.slot);
+        let free = all.find(|slot| slot.state.load(Acquire) == 0);
         let slot = free.or_else(|| self.slots().find(|slot| self.is_dead(slot)))?;
-        slot.store(WAITING | me, Release);
+        self.occupy(&slot, me);
         Some(slot)
+    }
+
+    fn occupy(&self, slot: &Slot<'a, W::Word>, me: u32) {
+        slot.watched.store(0, Relaxed);
+        slot.core.store(self.world.core(), Relaxed);
+        slot.state.store(WAITING | me, Release);
     }
 
     /// Without the lock: waits in a slot until notified.
     ///
-    /// `owed` has to be alive from before `enter` until the slot is left: killed on the way, somebody else is told.
-    pub(crate) fn wait(&self, slot: &W::Word, patience: &mut Patience) -> Ended {
-        let is_over = || slot.load(Acquire) & WAITING == 0;
-        if look_across(self.world, self.core, is_over) {
+    /// A debt to the bell has to be alive from before `enter` until the slot is left: killed on the way, somebody else is
+    /// told.
+    pub(crate) fn wait(&self, slot: &Slot<'a, W::Word>, patience: &mut Patience) -> Ended {
+        if self.cores.look_across(|| !is_waiting(slot.state.load(Acquire))) {
             return Ended::Notified;
         }
-        let mut alert = 0;
+        // Was somebody notified and killed before this one sleeps, nobody has been told.
+        let mut alert = u32::from(self.slots().any(|other| is_notified(other.state.load(Acquire))));
         loop {
-            let now = slot.load(Acquire);
-            if now & WAITING == 0 {
+            let now = slot.state.load(Acquire);
+            if !is_waiting(now) {
                 return Ended::Notified;
             }
-            let mut attention = Attention::Bell;
+            // The end of whoever may notify: see `adopt`.
+            let notifier = self.notifier.load(Relaxed);
+            let (mut attention, mut watched) = match self.life_of(notifier) {
+                Some(Life::Watched(word, value)) => (Attention::Watch(word, value), notifier),
+                _ => (Attention::Bell, 0),
+            };
             if 0 < alert {
                 // Somebody was killed, or is being killed, or is about to wait where it cannot be seen: what was given to
                 // it is to be inherited.
                 if self.inherit(slot) {
                     continue;
                 }
+                watched = 0;
                 attention = match self.guarded(slot) {
                     Some(Life::Watched(word, value)) => Attention::Watch(word, value),
                     _ => Attention::Often,
@@ -88,7 +126,14 @@ impl<'a, W: World, S: Fn(u32) -> &'a W::Word> RawCondition<'a, W, S> {
                     alert -= 1;
                 }
             }
-            match self.world.sleep(&[(slot, now), (self.bell, 0)], &attention, patience) {
+            slot.watched.store(watched, Relaxed);
+            // Who notifies this one either did so before, and is seen here, or sees that it has to be woken.
+            let asleep = now | ASLEEP;
+            if slot.state.compare_exchange(now, asleep, AcqRel, Relaxed).is_err() {
+                continue;
+            }
+            let words = [(slot.state, asleep), (self.bell, 0)];
+            match self.world.sleep(&words, None, &attention, patience) {
                 Sleep::Woken => alert = ALERT,
                 Sleep::Look if patience.is_endless() && self.world.is_abandoned() => {
                     return self.stop(slot, Stop::Abandoned);
@@ -100,9 +145,9 @@ impl<'a, W: World, S: Fn(u32) -> &'a W::Word> RawCondition<'a, W, S> {
     }
 
     /// Leaves the queue, unless notified at the last moment.
-    fn stop(&self, slot: &W::Word, why: Stop) -> Ended {
-        let now = slot.load(Acquire);
-        if now & WAITING != 0 && slot.compare_exchange(now, 0, AcqRel, Relaxed).is_ok() {
+    fn stop(&self, slot: &Slot<'a, W::Word>, why: Stop) -> Ended {
+        let now = slot.state.load(Acquire);
+        if is_waiting(now) && slot.state.compare_exchange(now, 0, AcqRel, Relaxed).is_ok() {
             Ended::Not(why)
         } else {
             Ended::Notified
@@ -116,60 +161,91 @@ impl<'a, W: World, S: Fn(u32) -> &'a W::Word> RawCondition<'a, W, S> {
     }
 
     /// Under the lock: the waiter has left.
-    pub(crate) fn leave(&self, slot: &W::Word) {
-        slot.store(0, Release);
+    pub(crate) fn leave(&self, slot: &Slot<'a, W::Word>, lock: &RawLock<'_, W>) {
+        if slot.watched.load(Relaxed) == WAS_MOVED {
+            lock.settle();
+        }
+        slot.state.store(0, Release);
         self.skip_free();
     }
 
-    /// Under the lock: lets up to `count` waiters go, the first that came first; returns how many.
-    pub(crate) fn notify(&self, count: u32) -> u32 {
+    /// With the lock held by `me`: lets up to `count` waiters go, the first that came first; returns how many.
+    ///
+    /// One of those who sleep is not woken, for it would only run into the lock: it is moved to those who sleep for that,
+    /// and woken when it is given back. It has to hear of it, too, if the holder dies, so it must be one that watches this
+    /// process.
+    pub(crate) fn notify(&self, count: u32, me: u64, lock: &RawLock<'_, W>) -> u32 {
         self.skip_free();
         if count == 0 || self.front.load(Relaxed) == self.back.load(Relaxed) {
             return 0;
         }
         // Killed before the wake-up of somebody notified: one of those that wait will see to it.
         let _owed = self.world.owe(self.bell);
-        note_core(self.world, self.core);
         let mut notified = 0;
         for slot in self.slots() {
             if notified == count {
                 break;
             }
-            let now = slot.load(Acquire);
-            if now & WAITING == 0 {
-                continue;
+            let mut now = slot.state.load(Acquire);
+            while is_waiting(now) {
+                let next = if self.is_dead(&slot) { 0 } else { NOTIFIED | now & NAME };
+                match slot.state.compare_exchange(now, next, AcqRel, Acquire) {
+                    Err(other) => now = other,
+                    Ok(_) if next == 0 => break,
+                    Ok(_) => {
+                        notified += 1;
+                        self.cores.note(slot.core.load(Relaxed));
+                        if now & ASLEEP == ASLEEP {
+                            self.rouse(&slot, next, me, lock);
+                        }
+                        break;
+                    }
+                }
             }
-            let next = if self.is_dead(slot) { 0 } else { NOTIFIED | now & NAME };
-            if slot.compare_exchange(now, next, AcqRel, Relaxed).is_ok() && next != 0 {
-                notified += 1;
-                self.world.wake_one(slot);
-            }
+        }
+        let name = name_in(me);
+        if self.notifier.load(Relaxed) != name {
+            self.notifier.store(name, Relaxed);
         }
         notified
     }
 
+    /// Has one that sleeps go on: now, or when the lock is given back.
+    fn rouse(&self, slot: &Slot<'a, W::Word>, state: u32, me: u64, lock: &RawLock<'_, W>) {
+        let watches = slot.watched.load(Relaxed) == name_in(me);
+        if watches && lock.adopt(me, slot.state, state) {
+            slot.watched.store(WAS_MOVED, Relaxed);
+        } else {
+            self.world.wake_one(slot.state);
+        }
+    }
+
     /// How many wait.
     pub(crate) fn waiting(&self) -> usize {
-        self.slots().filter(|slot| slot.load(Acquire) & WAITING != 0 && !self.is_dead(slot)).count()
+        let waits =
+            |slot: &Slot<'a, W::Word>| is_waiting(slot.state.load(Acquire)) && !self.is_dead(slot);
+        self.slots().filter(waits).count()
     }
 
     /// Takes over what was given to a waiter that has died since; true if this one is notified now.
     ///
     /// First this one is notified, then the other's is taken back: killed in between, the next that looks finds both.
-    fn inherit(&self, mine: &W::Word) -> bool {
-        let dead = |slot: &&'a W::Word| slot.load(Acquire) & NOTIFIED != 0 && self.is_dead(slot);
+    fn inherit(&self, mine: &Slot<'a, W::Word>) -> bool {
+        let dead =
+            |slot: &Slot<'a, W::Word>| is_notified(slot.state.load(Acquire)) && self.is_dead(slot);
         let Some(lost) = self.slots().find(dead) else { return false };
-        let (now, given) = (mine.load(Acquire), lost.load(Acquire));
-        if now & WAITING == 0 {
+        let (now, given) = (mine.state.load(Acquire), lost.state.load(Acquire));
+        if !is_waiting(now) {
             // It was meant for us, and the other's goes to the next that looks.
             self.world.wake_one(self.bell);
             return true;
         }
-        if given & NOTIFIED == 0 {
+        if !is_notified(given) {
             return false;
         }
-        let ours = mine.compare_exchange(now, NOTIFIED | now & NAME, AcqRel, Relaxed).is_ok();
-        let theirs = ours && lost.compare_exchange(given, 0, AcqRel, Relaxed).is_ok();
+        let next = NOTIFIED | now & NAME;
+        let ours = mine.state.compare_exchange(now, next, AcqRel, Relaxed).is_ok();
+        let theirs = ours && lost.state.compare_exchange(given, 0, AcqRel, Relaxed).is_ok();
         if ours && !theirs {
             // Two looked at one moment. The other has it; this one is woken for nothing, which is better than never.
             return true;
@@ -182,34 +258,41 @@ impl<'a, W: World, S: Fn(u32) -> &'a W::Word> RawCondition<'a, W, S> {
 
     /// Of those who have been notified and are on their way, the life of one: should it end, this one is to hear of it.
     /// Their wake-up is repeated, for whoever notified them may be dead.
-    fn guarded(&self, mine: &W::Word) -> Option<Life<W::Word>> {
+    fn guarded(&self, mine: &Slot<'a, W::Word>) -> Option<Life<'_, W::Word>> {
         let mut found = None;
         for slot in self.slots() {
-            let now = slot.load(Acquire);
-            if now & NOTIFIED != 0 && !std::ptr::eq(slot, mine) {
-                self.world.wake_one(slot);
+            let now = slot.state.load(Acquire);
+            if is_notified(now) && !std::ptr::eq(slot.state, mine.state) {
+                self.world.wake_one(slot.state);
                 found.get_or_insert_with(|| self.world.life(now & NAME));
             }
         }
         found
     }
 
-    fn is_dead(&self, slot: &W::Word) -> bool {
-        let name = slot.load(Acquire) & NAME;
-        name != 0 && matches!(self.world.life(name), Life::Dead)
+    fn is_dead(&self, slot: &Slot<'_, W::Word>) -> bool {
+        matches!(self.life_of(slot.state.load(Acquire) & NAME), Some(Life::Dead))
+    }
+
+    /// None of nobody.
+    fn life_of(&self, name: u32) -> Option<Life<'_, W::Word>> {
+        (name != 0).then(|| self.world.life(name))
     }
 
     /// Under the lock: lets the queue begin with somebody.
     fn skip_free(&self) {
-        let (mut front, back) = (self.front.load(Relaxed), self.back.load(Relaxed));
-        while front != back && (self.slot)(front % self.capacity).load(Acquire) == 0 {
-            front = front.wrapping_add(1);
+        let (front, back) = (self.front.load(Relaxed), self.back.load(Relaxed));
+        let mut first = front;
+        while first != back && (self.slot)(first % self.capacity).state.load(Acquire) == 0 {
+            first = first.wrapping_add(1);
         }
-        self.front.store(front, Relaxed);
+        if first != front {
+            self.front.store(first, Relaxed);
+        }
     }
 
     /// The slots in use, in the order of the queue.
-    fn slots(&self) -> impl Iterator<Item = &'a W::Word> {
+    fn slots(&self) -> impl Iterator<Item = Slot<'a, W::Word>> {
         let (front, back) = (self.front.load(Relaxed), self.back.load(Relaxed));
         // Another process has written them.
         let count = back.wrapping_sub(front).min(self.capacity);

@@ -3,11 +3,10 @@
 use multiproc_sys::primitive::Ordering::{AcqRel, Acquire, Relaxed};
 
 use super::{
+    hint::{look_across, note_core},
     lock::Stop,
     patience::Patience,
-    world::{
-        Atomic, Attention, Sleep, World, look_across, note_core, pass_on, ring_all, waiters_of,
-    },
+    world::{Atomic, Attention, Sleep, World, pass_on, ring_all, waiters_of},
 };
 
 /// In an event's state: it is set. The bits above count how often it was cleared.
@@ -74,7 +73,7 @@ impl<W: World> RawEvent<'_, W> {
             if self.state.fetch_or(0, AcqRel) != before {
                 continue;
             }
-            match self.world.sleep(&[(self.bell, asleep)], &Attention::Bell, patience) {
+            match self.world.sleep(&[(self.bell, asleep)], None, &Attention::Bell, patience) {
                 Sleep::Woken => {}
                 Sleep::Look if patience.is_endless() && self.world.is_abandoned() => {
                     return Err(Stop::Abandoned);

@@ -5,6 +5,7 @@
 pub(crate) mod world;
 pub(crate) mod process;
 pub(crate) mod patience;
+pub(crate) mod hint;
 pub(crate) mod lock;
 pub(crate) mod semaphore;
 pub(crate) mod event;

@@ -12,9 +12,10 @@ use loom::sync::{
 
 use super::{
     barrier::{FIRST, RawBarrier},
-    condition::{Ended, RawCondition},
+    condition::{Ended, RawCondition, Slot},
     event::RawEvent,
-    lock::RawLock,
+    hint::Cores,
+    lock::{MOVED, RawLock, name_in},
     patience::Patience,
     semaphore::RawSemaphore,
     world::{Atomic, Attention, Life, Sleep, World, atomic},
@@ -31,7 +32,11 @@ struct Sleeper {
 }
 
 /// Who sleeps on which word, by its address, the first first.
-struct Model(Mutex<VecDeque<(usize, Arc<Sleeper>)>>);
+struct Model {
+    sleepers: Mutex<VecDeque<(usize, Arc<Sleeper>)>>,
+    /// What the end of a process would change; none ends here.
+    alive: AtomicU32,
+}
 
 fn address(word: &AtomicU32) -> usize {
     std::ptr::from_ref(word).addr()
@@ -39,18 +44,7 @@ fn address(word: &AtomicU32) -> usize {
 
 impl Model {
     fn new() -> Self {
-        Self(Mutex::new(VecDeque::new()))
-    }
-
-    fn wake(&self, word: &AtomicU32, most: usize) {
-        let mut sleepers = self.0.lock().unwrap();
-        for _ in 0..most {
-            let found = sleepers.iter().position(|(at, _)| *at == address(word));
-            let Some((_, sleeper)) = found.and_then(|found| sleepers.remove(found)) else { break };
-            sleepers.retain(|(_, other)| !Arc::ptr_eq(other, &sleeper));
-            *sleeper.woken.lock().unwrap() = true;
-            sleeper.bell.notify_one();
-        }
+        Self { sleepers: Mutex::new(VecDeque::new()), alive: AtomicU32::new(1) }
     }
 }
 
@@ -61,28 +55,51 @@ impl World for Model {
 
     fn owe<'a>(&'a self, _: &'a AtomicU32) {}
 
-    fn wake_one(&self, word: &AtomicU32) {
-        self.wake(word, 1);
+    fn wake(&self, word: &AtomicU32, most: u32) -> u32 {
+        let mut sleepers = self.sleepers.lock().unwrap();
+        for woken in 0..most {
+            let found = sleepers.iter().position(|(at, _)| *at == address(word));
+            let Some((_, sleeper)) = found.and_then(|found| sleepers.remove(found)) else {
+                return woken;
+            };
+            sleepers.retain(|(_, other)| !Arc::ptr_eq(other, &sleeper));
+            *sleeper.woken.lock().unwrap() = true;
+            sleeper.bell.notify_one();
+        }
+        most
     }
 
-    fn wake_all(&self, word: &AtomicU32) {
-        self.wake(word, usize::MAX);
+    fn move_one(&self, from: &AtomicU32, expected: u32, to: &AtomicU32) -> bool {
+        let mut sleepers = self.sleepers.lock().unwrap();
+        let found = sleepers.iter().position(|(at, _)| *at == address(from));
+        let found = found.filter(|_| from.load(Ordering::SeqCst) == expected);
+        let Some((_, sleeper)) = found.and_then(|found| sleepers.remove(found)) else {
+            return false;
+        };
+        sleepers.push_back((address(to), sleeper));
+        true
     }
 
     fn sleep(
         &self,
         words: &[(&AtomicU32, u32)],
-        _: &Attention<'_, AtomicU32>,
+        holder: Option<(&AtomicU64, u32)>,
+        attention: &Attention<'_, AtomicU32>,
         _: &mut Patience,
     ) -> Sleep {
         let sleeper = Arc::new(Sleeper::default());
         {
             // As the kernel does: the look and the falling asleep are one step.
-            let mut sleepers = self.0.lock().unwrap();
-            if words.iter().any(|(word, expected)| word.load(Ordering::SeqCst) != *expected) {
+            let mut sleepers = self.sleepers.lock().unwrap();
+            let is_same = |(word, value): &(&AtomicU32, u32)| word.load(Ordering::SeqCst) == *value;
+            let has_it = |(word, name)| name_in(AtomicU64::load(word, Ordering::SeqCst)) == name;
+            if !words.iter().all(is_same) || !holder.is_none_or(has_it) {
                 return Sleep::Woken;
             }
             sleepers.extend(words.iter().map(|(word, _)| (address(word), Arc::clone(&sleeper))));
+            if let Attention::Watch(word, _) = attention {
+                sleepers.push_back((address(word), Arc::clone(&sleeper)));
+            }
         }
         let mut woken = sleeper.woken.lock().unwrap();
         while !*woken {
@@ -91,8 +108,8 @@ impl World for Model {
         Sleep::Woken
     }
 
-    fn life(&self, _: u32) -> Life<AtomicU32> {
-        Life::Unwatched
+    fn life(&self, _: u32) -> Life<'_, AtomicU32> {
+        Life::Watched(&self.alive, 1)
     }
 
     fn is_abandoned(&self) -> bool {
@@ -111,8 +128,9 @@ impl World for Model {
 /// The words of any object.
 struct Words {
     world: Model,
-    words: [AtomicU32; 4],
-    slots: [AtomicU32; 2],
+    words: [AtomicU32; 5],
+    slots: [[AtomicU32; 3]; 2],
+    held: AtomicU64,
     state: AtomicU64,
     parties: [AtomicU64; 2],
     /// What a lock guards: two inside at once would be a race, which the checker reports.
@@ -127,8 +145,9 @@ impl Words {
     fn new(first: u32) -> Self {
         Self {
             world: Model::new(),
-            words: [first, 0, 0, 0].map(AtomicU32::new),
-            slots: [0, 0].map(AtomicU32::new),
+            words: [first, 0, 0, 0, 0].map(AtomicU32::new),
+            slots: [[0; 3]; 2].map(|words| words.map(AtomicU32::new)),
+            held: AtomicU64::new(0),
             state: AtomicU64::new(FIRST),
             parties: [0, 0].map(AtomicU64::new),
             guarded: loom::cell::UnsafeCell::new(0),
@@ -136,7 +155,7 @@ impl Words {
     }
 
     fn lock(&self) -> RawLock<'_, Model> {
-        RawLock { world: &self.world, word: &self.words[0], bell: &self.words[1] }
+        RawLock { world: &self.world, word: &self.held, bell: &self.words[1] }
     }
 
     fn semaphore(&self) -> RawSemaphore<'_, Model> {
@@ -163,19 +182,23 @@ impl Words {
     }
 
     /// Beside a lock.
-    fn condition<'a>(&'a self) -> RawCondition<'a, Model, impl Fn(u32) -> &'a AtomicU32> {
+    fn condition<'a>(&'a self) -> RawCondition<'a, Model, impl Fn(u32) -> Slot<'a, AtomicU32>> {
         RawCondition {
             world: &self.world,
             bell: &self.words[0],
             front: &self.words[2],
             back: &self.words[3],
-            core: &self.words[1],
-            slot: |index| &self.slots[index as usize % 2],
+            notifier: &self.words[4],
+            cores: Cores { world: &self.world, word: &self.words[1] },
+            slot: |index| {
+                let [state, watched, core] = &self.slots[index as usize % 2];
+                Slot { state, watched, core }
+            },
             capacity: 2,
         }
     }
 
-    fn take(&self, me: u32) {
+    fn take(&self, me: u64) {
         if !self.lock().take_free(me) {
             self.lock().take(me, &mut Patience::endless()).unwrap();
         }
@@ -295,33 +318,99 @@ fn aborted_barrier_frees_who_waits() {
     });
 }
 
+/// Waits under a lock, unless somebody has been there before.
+fn wait_first(words: &(Words, Words), me: u32) {
+    let (lock, condition) = (&words.0, words.1.condition());
+    lock.take(me.into());
+    if lock.change() == 1 {
+        let slot = condition.enter(me).expect("there is room");
+        lock.lock().release();
+        let ended = condition.wait(&slot, &mut Patience::endless());
+        assert_eq!(ended, Ended::Notified);
+        lock.take(me.into());
+        condition.leave(&slot, &lock.lock());
+        lock.change();
+    }
+    lock.lock().release();
+}
+
+fn notify_one(words: &(Words, Words), me: u32) {
+    let (lock, condition) = (&words.0, words.1.condition());
+    lock.take(me.into());
+    lock.change();
+    condition.notify(1, me.into(), &lock.lock());
+    lock.lock().release();
+}
+
+/// The words of a lock, and those of a condition where this process was the last to notify somebody.
+fn condition_of(notifier: u32) -> Arc<(Words, Words)> {
+    let words = (Words::new(0), Words::new(0));
+    words.1.words[4].store(notifier, Ordering::SeqCst);
+    Arc::new(words)
+}
+
 #[test]
 fn notified_waiter_goes_on_with_the_lock() {
+    // Woken by who notifies it, and by the release.
+    for notifier in [0, 2] {
+        check(move || {
+            let words = condition_of(notifier);
+            let waiter = {
+                let words = Arc::clone(&words);
+                loom::thread::spawn(move || wait_first(&words, 1))
+            };
+            notify_one(&words, 2);
+            waiter.join().unwrap();
+            assert_eq!(words.1.condition().waiting(), 0);
+            assert!(!words.0.lock().is_held());
+        });
+    }
+}
+
+#[test]
+fn waiter_that_was_moved_to_the_lock_keeps_nobody_asleep() {
     check(|| {
-        // The words of a lock, and those of a condition.
-        let words = Arc::new((Words::new(0), Words::new(0)));
+        let words = condition_of(2);
+        let user = |body: fn(&(Words, Words))| {
+            let words = Arc::clone(&words);
+            loom::thread::spawn(move || body(&words))
+        };
+        let others = [
+            user(|words| wait_first(words, 1)),
+            user(|words| {
+                words.0.take(3);
+                assert!(words.0.lock().release());
+            }),
+        ];
+        notify_one(&words, 2);
+        for other in others {
+            other.join().unwrap();
+        }
+        assert_eq!(words.1.condition().waiting(), 0);
+        assert_eq!(words.0.words[0].load(Ordering::SeqCst) & MOVED, 0, "it has settled");
+    });
+}
+
+#[test]
+fn who_gives_back_the_lock_of_another_wakes_the_waiter_that_was_moved() {
+    check(|| {
+        let words = condition_of(2);
         let waiter = {
             let words = Arc::clone(&words);
-            loom::thread::spawn(move || {
-                let (lock, condition) = (&words.0, words.1.condition());
-                lock.take(1);
-                if lock.change() == 1 {
-                    let slot = condition.enter(1).expect("there is room");
-                    lock.lock().release();
-                    let ended = condition.wait(slot, &mut Patience::endless());
-                    assert_eq!(ended, Ended::Notified);
-                    lock.take(1);
-                    condition.leave(slot);
-                }
-                lock.lock().release();
-            })
+            loom::thread::spawn(move || wait_first(&words, 1))
         };
-        let (lock, condition) = (&words.0, words.1.condition());
-        lock.take(2);
-        lock.change();
-        condition.notify(1);
-        lock.lock().release();
+        words.0.take(2);
+        if words.0.change() == 2 {
+            // Somebody waits, and the holder never gives the lock back itself.
+            let stranger = {
+                let words = Arc::clone(&words);
+                loom::thread::spawn(move || assert!(words.0.lock().release()))
+            };
+            words.1.condition().notify(1, 2, &words.0.lock());
+            stranger.join().unwrap();
+        } else {
+            words.0.lock().release();
+        }
         waiter.join().unwrap();
-        assert_eq!(condition.waiting(), 0);
     });
 }

@@ -4,7 +4,7 @@ use multiproc_shm as shm;
 use multiproc_sys::{
     futex::{self, Wake},
     pending::{self, Pending},
-    primitive::{AtomicU32, AtomicU64},
+    primitive::{AtomicU32, AtomicU64, Ordering},
     threads,
 };
 
@@ -24,29 +24,38 @@ impl World for Place {
         pending::pend(word)
     }
 
-    fn wake_one(&self, word: &AtomicU32) {
-        futex::wake_one(word);
+    fn wake(&self, word: &AtomicU32, most: u32) -> u32 {
+        futex::wake(word, most)
     }
 
-    fn wake_all(&self, word: &AtomicU32) {
-        futex::wake_all(word);
+    fn move_one(&self, from: &AtomicU32, expected: u32, to: &AtomicU32) -> bool {
+        futex::move_one(from, expected, to)
     }
 
     #[cold]
     fn sleep(
         &self,
         words: &[(&AtomicU32, u32)],
+        holder: Option<(&AtomicU64, u32)>,
         attention: &Attention<'_, AtomicU32>,
         patience: &mut Patience,
     ) -> Sleep {
         let often = matches!(attention, Attention::Often) || !self.table().is_watched();
         let (end, is_last) = patience.next(often);
-        let mut all = [words[0]; 4];
-        all[..words.len()].copy_from_slice(words);
-        let mut count = words.len();
-        if let Attention::Watch(word, value) = attention {
-            all[count] = (*word, *value);
+        let mut all = [(futex::Word::from(words[0].0), words[0].1); 4];
+        let mut count = 0;
+        let mut add = |word, value| {
+            all[count] = (word, value);
             count += 1;
+        };
+        for (word, value) in words {
+            add((*word).into(), *value);
+        }
+        if let Some((word, name)) = holder {
+            add(futex::Word::low_half_of(word), name);
+        }
+        if let Attention::Watch(word, value) = attention {
+            add((*word).into(), *value);
         }
         let several = if count == 1 { None } else { futex::wait_for_any(&all[..count], Some(end)) };
         let wake = several.unwrap_or_else(|| {
@@ -54,6 +63,12 @@ impl World for Place {
             let (end, _) = if count == 1 { (end, is_last) } else { patience.next(true) };
             futex::wait(words[0].0, words[0].1, Some(end))
         });
+        if let Attention::Watch(word, value) = attention
+            && word.load(Ordering::Relaxed) != *value
+        {
+            // The kernel has woken one who watches that process, us perhaps; the others may be here for other objects.
+            futex::wake(word, i32::MAX.unsigned_abs());
+        }
         match wake {
             Wake::Retry => Sleep::Woken,
             Wake::TimedOut if is_last && patience.is_over() => Sleep::Over,
@@ -64,7 +79,7 @@ impl World for Place {
         }
     }
 
-    fn life(&self, name: u32) -> Life<AtomicU32> {
+    fn life(&self, name: u32) -> Life<'_, AtomicU32> {
         match self.table().life(name) {
             shm::Life::Watched(watch) => Life::Watched(watch.word, watch.value),
             shm::Life::Unwatched => Life::Unwatched,

@@ -55,7 +55,7 @@ impl<W: World> RawSemaphore<'_, W> {
             if self.permits.fetch_or(0, AcqRel) != 0 {
                 continue;
             }
-            match self.world.sleep(&[(self.bell, WAITERS)], &Attention::Bell, patience) {
+            match self.world.sleep(&[(self.bell, WAITERS)], None, &Attention::Bell, patience) {
                 Sleep::Woken => {}
                 Sleep::Look if patience.is_endless() && self.world.is_abandoned() => {
                     return Err(Stop::Abandoned);

@@ -23,6 +23,7 @@ pub(crate) trait Atomic<T> {
     fn swap(&self, value: T, ordering: Ordering) -> T;
     fn compare_exchange(&self, old: T, new: T, ok: Ordering, failed: Ordering) -> Result<T, T>;
     fn fetch_or(&self, bits: T, ordering: Ordering) -> T;
+    fn fetch_and(&self, bits: T, ordering: Ordering) -> T;
 }
 
 macro_rules! atomic {
@@ -53,6 +54,10 @@ macro_rules! atomic {
             #[inline]
             fn fetch_or(&self, bits: $number, ordering: Ordering) -> $number {
                 self.fetch_or(bits, ordering)
+            }
+            #[inline]
+            fn fetch_and(&self, bits: $number, ordering: Ordering) -> $number {
+                self.fetch_and(bits, ordering)
             }
         }
     };
@@ -85,15 +90,15 @@ pub(crate) enum Sleep {
 }
 
 /// Whether the process of a name lives.
-pub(crate) enum Life<W: ?Sized + 'static> {
-    Watched(&'static W, u32),
+pub(crate) enum Life<'a, W> {
+    Watched(&'a W, u32),
     Unwatched,
     Dead,
 }
 
 /// What a protocol needs.
 pub(crate) trait World {
-    type Word: Atomic<u32> + 'static;
+    type Word: Atomic<u32>;
     type Wide: Atomic<u64>;
     type Owed<'a>
     where
@@ -102,19 +107,31 @@ pub(crate) trait World {
     /// Has the kernel wake one sleeper of `word` should this thread end before the result is dropped.
     fn owe<'a>(&'a self, word: &'a Self::Word) -> Self::Owed<'a>;
 
-    fn wake_one(&self, word: &Self::Word);
-    fn wake_all(&self, word: &Self::Word);
+    /// Wakes up to `most` that sleep on `word`, and returns how many.
+    fn wake(&self, word: &Self::Word, most: u32) -> u32;
 
-    /// Sleeps while all the words hold what is expected of them.
+    fn wake_one(&self, word: &Self::Word) {
+        self.wake(word, 1);
+    }
+
+    fn wake_all(&self, word: &Self::Word) {
+        self.wake(word, i32::MAX.unsigned_abs());
+    }
+
+    /// Has one that sleeps on `from`, which holds `expected`, sleep on `to` instead; false if there is none.
+    fn move_one(&self, from: &Self::Word, expected: u32, to: &Self::Word) -> bool;
+
+    /// Sleeps while all the words hold what is expected of them, and `holder` this name in its low half.
     fn sleep(
         &self,
         words: &[(&Self::Word, u32)],
+        holder: Option<(&Self::Wide, u32)>,
         attention: &Attention<'_, Self::Word>,
         patience: &mut Patience,
     ) -> Sleep;
 
     /// Whether the process of this name, which is not 0, lives.
-    fn life(&self, name: u32) -> Life<Self::Word>;
+    fn life(&self, name: u32) -> Life<'_, Self::Word>;
 
     /// True if nobody but the caller can reach the object any more.
     fn is_abandoned(&self) -> bool;
@@ -124,28 +141,6 @@ pub(crate) trait World {
 
     /// Waits a moment while the holder of a lock may be about to give it back.
     fn relax(&self) -> bool;
-}
-
-/// How often to look for something that another core is at.
-const LOOKS: usize = 2000;
-
-/// Looks whether `is_over`, for a while, if whoever did it last did so on another core: then it may be quicker than sleep.
-pub(crate) fn look_across<W: World>(
-    world: &W,
-    last: &W::Word,
-    mut is_over: impl FnMut() -> bool,
-) -> bool {
-    let far = last.load(Ordering::Relaxed);
-    far != 0 && far != world.core() && (0..LOOKS).any(|_| is_over() || !world.relax()) && is_over()
-}
-
-/// Notes the core on which something was done that others wait for. It is a hint, stored only when it changes.
-#[inline]
-pub(crate) fn note_core<W: World>(world: &W, last: &W::Word) {
-    let here = world.core();
-    if last.load(Ordering::Relaxed) != here {
-        last.store(here, Ordering::Relaxed);
-    }
 }
 
 /// Wakes one that sleeps on `bell`, if it says so.

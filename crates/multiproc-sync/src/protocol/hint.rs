@@ -1,0 +1,60 @@
+//! Where something was done that others wait for: whether it may be quicker to look than to sleep.
+
+use multiproc_sys::primitive::Ordering::Relaxed;
+
+use super::world::{Atomic, World};
+
+/// How often to look for something that another core is at.
+pub(super) const LOOKS: usize = 2000;
+
+/// Looks whether `is_over`, for a while, if whoever did it last did so on another core: then it may be quicker than sleep.
+pub(crate) fn look_across<W: World>(
+    world: &W,
+    last: &W::Word,
+    mut is_over: impl FnMut() -> bool,
+) -> bool {
+    let far = last.load(Relaxed);
+    far != 0 && far != world.core() && (0..LOOKS).any(|_| is_over() || !world.relax()) && is_over()
+}
+
+/// Notes the core on which something was done that others wait for. It is a hint, stored only when it changes.
+#[inline]
+pub(crate) fn note_core<W: World>(world: &W, last: &W::Word) {
+    let here = world.core();
+    if last.load(Relaxed) != here {
+        last.store(here, Relaxed);
+    }
+}
+
+/// The cores of the two who had to do with each other last, in one word, which is stored only when it changes.
+///
+/// The one who notified somebody may be the next who waits, and then waits for the other.
+pub(crate) struct Cores<'a, W: World> {
+    pub(crate) world: &'a W,
+    pub(crate) word: &'a W::Word,
+}
+
+const HALF: u32 = 16;
+
+impl<W: World> Cores<'_, W> {
+    /// Notes that this one, where it runs now, has notified one who runs on core `other`.
+    pub(crate) fn note(&self, other: u32) {
+        let both = self.world.core() & (1 << HALF) - 1 | other << HALF;
+        if self.word.load(Relaxed) != both {
+            self.word.store(both, Relaxed);
+        }
+    }
+
+    /// True if one of the two ran on another core than this.
+    pub(crate) fn are_apart(&self) -> bool {
+        let both = self.word.load(Relaxed);
+        let here = self.world.core();
+        let is_far = |core| core != 0 && core != here;
+        is_far(both & (1 << HALF) - 1) || is_far(both >> HALF)
+    }
+
+    /// Looks whether `is_over`, for a while, if it may come from another core.
+    pub(crate) fn look_across(&self, mut is_over: impl FnMut() -> bool) -> bool {
+        self.are_apart() && (0..LOOKS).any(|_| is_over() || !self.world.relax()) && is_over()
+    }
+}
