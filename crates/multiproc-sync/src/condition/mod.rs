@@ -29,6 +29,7 @@ const FRONT: usize = 4;
 const BACK: usize = 8;
 const CORES: usize = 12;
 const NOTIFIER: usize = 16;
+const NOTIFIED: usize = 20;
 /// On other cache lines than what changes while the owner of a slot looks at it.
 const SLOTS: usize = LINE;
 const LINE: usize = 64;
@@ -291,7 +292,7 @@ impl Condition {
             bell: place.word(BELL),
             front: place.word(FRONT),
             back: place.word(BACK),
-            notifier: place.word(NOTIFIER),
+            last: [place.word(NOTIFIER), place.word(NOTIFIED)],
             cores: Cores { world: place, word: place.word(CORES) },
             slot: |index| {
                 let start = SLOTS + (index % CAPACITY) as usize * SLOT;

@@ -33,7 +33,7 @@ fn is_notified(state: u32) -> bool {
 /// The words of a slot.
 pub(crate) struct Slot<'a, W> {
     pub(crate) state: &'a W,
-    /// 0, the name of the process whose end wakes the owner, or [`WAS_MOVED`].
+    /// 0, the name of the process whose end wakes the owner where it sleeps, or [`WAS_MOVED`].
     pub(crate) watched: &'a W,
     /// Where the owner waits.
     pub(crate) core: &'a W,
@@ -49,8 +49,8 @@ pub(crate) struct RawCondition<'a, W: World, S> {
     /// The numbers of the first waiter, and of the one after the last; their slots are these modulo the capacity.
     pub(crate) front: &'a W::Word,
     pub(crate) back: &'a W::Word,
-    /// The name of the process that notified somebody last.
-    pub(crate) notifier: &'a W::Word,
+    /// The names of the process that notified somebody last, and of the one that it notified.
+    pub(crate) last: [&'a W::Word; 2],
     /// Where that was, and where the one who was notified waited.
     pub(crate) cores: Cores<'a, W>,
     /// The slot of a number below `capacity`.
@@ -98,34 +98,41 @@ impl<'a, W: World, S: Fn(u32) -> Slot<'a, W::Word>> RawCondition<'a, W, S> {
         if self.cores.look_across(|| !is_waiting(slot.state.load(Acquire))) {
             return Ended::Notified;
         }
-        // Was somebody notified and killed before this one sleeps, nobody has been told.
-        let mut alert = u32::from(self.slots().any(|other| is_notified(other.state.load(Acquire))));
+        let mut alert = 0;
         loop {
             let now = slot.state.load(Acquire);
             if !is_waiting(now) {
                 return Ended::Notified;
             }
-            // The end of whoever may notify: see `adopt`.
-            let notifier = self.notifier.load(Relaxed);
-            let (mut attention, mut watched) = match self.life_of(notifier) {
-                Some(Life::Watched(word, value)) => (Attention::Watch(word, value), notifier),
-                _ => (Attention::Bell, 0),
-            };
             if 0 < alert {
                 // Somebody was killed, or is being killed, or is about to wait where it cannot be seen: what was given to
                 // it is to be inherited.
                 if self.inherit(slot) {
                     continue;
                 }
-                watched = 0;
-                attention = match self.guarded(slot) {
-                    Some(Life::Watched(word, value)) => Attention::Watch(word, value),
-                    _ => Attention::Often,
-                };
-                if !matches!(attention, Attention::Watch(..)) {
-                    alert -= 1;
-                }
+                self.wake_again(slot);
             }
+            // Whose death this one has to hear of: of those on their way, who may be killed before this one sleeps; else of
+            // who may notify it next, see `rouse`.
+            let first =
+                self.on_their_way(slot).next().map(|other| other.state.load(Acquire) & NAME);
+            let watched = match (first, alert) {
+                (Some(name), _) => name,
+                (None, 0) => self.next_notifier(now & NAME),
+                (None, _) => 0,
+            };
+            let (attention, watched) = match self.life_of(watched) {
+                Some(Life::Watched(word, value)) => (Attention::Watch(word, value), watched),
+                Some(Life::Dead) if first.is_some() && alert == 0 => {
+                    alert = 1;
+                    continue;
+                }
+                _ if alert == 0 => (Attention::Bell, 0),
+                _ => {
+                    alert -= 1;
+                    (Attention::Often, 0)
+                }
+            };
             slot.watched.store(watched, Relaxed);
             // Who notifies this one either did so before, and is seen here, or sees that it has to be woken.
             let asleep = now | ASLEEP;
@@ -142,6 +149,13 @@ impl<'a, W: World, S: Fn(u32) -> Slot<'a, W::Word>> RawCondition<'a, W, S> {
                 Sleep::Over => return self.stop(slot, Stop::Over),
             }
         }
+    }
+
+    /// The name of the process that may be the next to notify the process `me`, and can then have it wait for the lock, if
+    /// it watches that one: who notified somebody last, or, where that was this very process, who was notified.
+    fn next_notifier(&self, me: u32) -> u32 {
+        let [notifier, notified] = self.last.map(|name| name.load(Relaxed));
+        if notifier == me { notified } else { notifier }
     }
 
     /// Leaves the queue, unless notified at the last moment.
@@ -194,7 +208,7 @@ impl<'a, W: World, S: Fn(u32) -> Slot<'a, W::Word>> RawCondition<'a, W, S> {
                     Ok(_) if next == 0 => break,
                     Ok(_) => {
                         notified += 1;
-                        self.cores.note(slot.core.load(Relaxed));
+                        self.note(&slot, name_in(me), now & NAME);
                         if now & ASLEEP == ASLEEP {
                             self.rouse(&slot, next, me, lock);
                         }
@@ -203,11 +217,17 @@ impl<'a, W: World, S: Fn(u32) -> Slot<'a, W::Word>> RawCondition<'a, W, S> {
                 }
             }
         }
-        let name = name_in(me);
-        if self.notifier.load(Relaxed) != name {
-            self.notifier.store(name, Relaxed);
-        }
         notified
+    }
+
+    /// Notes who has notified whom, and where.
+    fn note(&self, slot: &Slot<'a, W::Word>, notifier: u32, notified: u32) {
+        self.cores.note(slot.core.load(Relaxed));
+        for (word, name) in self.last.iter().zip([notifier, notified]) {
+            if word.load(Relaxed) != name {
+                word.store(name, Relaxed);
+            }
+        }
     }
 
     /// Has one that sleeps go on: now, or when the lock is given back.
@@ -256,18 +276,17 @@ impl<'a, W: World, S: Fn(u32) -> Slot<'a, W::Word>> RawCondition<'a, W, S> {
         true
     }
 
-    /// Of those who have been notified and are on their way, the life of one: should it end, this one is to hear of it.
-    /// Their wake-up is repeated, for whoever notified them may be dead.
-    fn guarded(&self, mine: &Slot<'a, W::Word>) -> Option<Life<'_, W::Word>> {
-        let mut found = None;
-        for slot in self.slots() {
-            let now = slot.state.load(Acquire);
-            if is_notified(now) && !std::ptr::eq(slot.state, mine.state) {
-                self.world.wake_one(slot.state);
-                found.get_or_insert_with(|| self.world.life(now & NAME));
-            }
-        }
-        found
+    /// Repeats the wake-up of those on their way, for whoever notified them may be dead.
+    fn wake_again(&self, mine: &Slot<'a, W::Word>) {
+        self.on_their_way(mine).for_each(|slot| self.world.wake_one(slot.state));
+    }
+
+    /// The others who have been notified, and have not left yet.
+    fn on_their_way(&self, mine: &Slot<'a, W::Word>) -> impl Iterator<Item = Slot<'a, W::Word>> {
+        let mine: *const W::Word = mine.state;
+        self.slots().filter(move |slot| {
+            is_notified(slot.state.load(Acquire)) && !std::ptr::eq(slot.state, mine)
+        })
     }
 
     fn is_dead(&self, slot: &Slot<'_, W::Word>) -> bool {

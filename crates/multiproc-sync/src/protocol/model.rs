@@ -128,7 +128,7 @@ impl World for Model {
 /// The words of any object.
 struct Words {
     world: Model,
-    words: [AtomicU32; 5],
+    words: [AtomicU32; 6],
     slots: [[AtomicU32; 3]; 2],
     held: AtomicU64,
     state: AtomicU64,
@@ -145,7 +145,7 @@ impl Words {
     fn new(first: u32) -> Self {
         Self {
             world: Model::new(),
-            words: [first, 0, 0, 0, 0].map(AtomicU32::new),
+            words: [first, 0, 0, 0, 0, 0].map(AtomicU32::new),
             slots: [[0; 3]; 2].map(|words| words.map(AtomicU32::new)),
             held: AtomicU64::new(0),
             state: AtomicU64::new(FIRST),
@@ -188,7 +188,7 @@ impl Words {
             bell: &self.words[0],
             front: &self.words[2],
             back: &self.words[3],
-            notifier: &self.words[4],
+            last: [&self.words[4], &self.words[5]],
             cores: Cores { world: &self.world, word: &self.words[1] },
             slot: |index| {
                 let [state, watched, core] = &self.slots[index as usize % 2];
