@@ -123,5 +123,12 @@ pub enum MutexError {
     Nested,
     /// The lock could not be taken.
     #[error("cannot take the lock of a value")]
-    Sync(#[from] SyncError),
+    Sync(#[source] Box<SyncError>),
+}
+
+impl From<SyncError> for MutexError {
+    // A box, so that what `lock` returns is small.
+    fn from(error: SyncError) -> Self {
+        Self::Sync(Box::new(error))
+    }
 }

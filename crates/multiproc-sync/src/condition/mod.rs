@@ -262,7 +262,7 @@ impl Condition {
         let is_afar = || raw.cores.are_apart();
         let acquired = self.lock.take_again(nested, is_afar, || raw.find_guard());
         if acquired.is_ok() {
-            raw.leave(&slot, &self.lock.raw().1);
+            raw.leave(&slot);
         }
         drop(owed);
         let notified = ended == Ended::Notified;

@@ -8,11 +8,14 @@ use std::{
     ops::{Deref, DerefMut},
 };
 
-use multiproc_shm::{AnyBitPattern, NoUninit};
+use multiproc_image::lent::Lent;
+use multiproc_shm::Shareable;
 
 use super::Mutex;
 
 /// A shared value that nobody else has until this is dropped; it stays on its thread.
+///
+/// While it lives, this thread starts no process by `fork`: the child would have the value too.
 ///
 /// # If a process dies
 ///
@@ -30,32 +33,39 @@ pub struct MutexGuard<'a, T> {
     // Invariant: the lock is held by this thread from when this is made until it is dropped.
     mutex: &'a Mutex<T>,
     was_panicking: bool,
+    #[expect(dead_code, reason = "for its drop: until then this thread does not fork")]
+    lent: Lent,
     on_this_thread: PhantomData<*const ()>,
 }
 
 // SAFETY: Shared by threads it lends `&T` only; it has to be dropped by its own.
 unsafe impl<T: Sync> Sync for MutexGuard<'_, T> {}
 
-impl<'a, T: AnyBitPattern + NoUninit> MutexGuard<'a, T> {
+impl<'a, T: Shareable> MutexGuard<'a, T> {
     /// With the lock taken.
     #[inline]
     pub(super) fn new(mutex: &'a Mutex<T>) -> Self {
-        Self { mutex, was_panicking: std::thread::panicking(), on_this_thread: PhantomData }
+        Self {
+            mutex,
+            was_panicking: std::thread::panicking(),
+            lent: Lent::new(),
+            on_this_thread: PhantomData,
+        }
     }
 }
 
-impl<T: AnyBitPattern + NoUninit> Deref for MutexGuard<'_, T> {
+impl<T: Shareable> Deref for MutexGuard<'_, T> {
     type Target = T;
 
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: Valid, aligned, and any bytes are a `T`; while the lock is held nobody writes to them but through this
-        // guard.
+        // SAFETY: Valid and aligned; while the lock is held nobody writes to it but through this guard. The bytes are a
+        // `T`: such was written before the lock was given back, or they were repaired when it was taken from the dead.
         unsafe { self.mutex.value().as_ref() }
     }
 }
 
-impl<T: AnyBitPattern + NoUninit> DerefMut for MutexGuard<'_, T> {
+impl<T: Shareable> DerefMut for MutexGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: As in `deref`, and nobody reads them either.
@@ -70,7 +80,7 @@ impl<T> Drop for MutexGuard<'_, T> {
     }
 }
 
-impl<T: AnyBitPattern + NoUninit + fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
+impl<T: Shareable + fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }

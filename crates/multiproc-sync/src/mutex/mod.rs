@@ -4,9 +4,9 @@
 
 use std::{fmt, marker::PhantomData, ptr::NonNull, time::Duration};
 
-use multiproc_shm::{AnyBitPattern, NoUninit};
+use multiproc_shm::{Shareable, copy};
 use multiproc_sys::primitive::Ordering::{Acquire, Relaxed};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::{
     MutexError, SyncError,
@@ -30,15 +30,15 @@ const VALUE: usize = 16;
 
 /// A value in shared memory that one thread of all processes has at a time.
 ///
-/// It is plain data: numbers, arrays of them, and structs that say so by `bytemuck`. It takes 16 bytes of shared memory
-/// beside the value, and no descriptor. Clones are handles to the same value; so is what arrives when one is sent as an
+/// It is plain data, see [`Shareable`]: numbers, `bool`, `char`, arrays and tuples of such, and structs that say
+/// `#[derive(Clone, Copy, Shareable)]`. It takes 16 bytes of shared memory beside the value, and no descriptor. Clones are handles to the same value; so is what arrives when one is sent as an
 /// argument, in a message or as a field, and what a forked child has.
 ///
 /// # If a process dies
 ///
 /// If it was killed while it had the value, the next that wants it gets [`MutexError::OwnerDied`], and so does everybody
-/// until somebody looks at the value and [repairs](Self::lock_or_repair) it. A panic with the value in hand counts as
-/// such a death.
+/// until somebody looks at the value and [repairs](Self::lock_or_repair) it. What is then no value of its type, a `bool` or
+/// a `char`, is zero. A panic with the value in hand counts as such a death.
 ///
 /// # Python
 ///
@@ -63,7 +63,7 @@ pub struct Mutex<T> {
     value: PhantomData<T>,
 }
 
-impl<T: AnyBitPattern + NoUninit> Mutex<T> {
+impl<T: Shareable> Mutex<T> {
     /// Where the value stands in the block: aligned as the block is.
     const AT: usize = VALUE.next_multiple_of(align_of::<T>());
     const SIZE: usize = Self::AT + size_of::<T>();
@@ -185,7 +185,8 @@ impl<T: AnyBitPattern + NoUninit> Mutex<T> {
 
     fn taken(&self, taken: Taken) {
         if taken == Taken::FromDead {
-            // Killed before this, the next takes it from the dead again.
+            // Killed before this is done, the next takes it from the dead again.
+            self.make_a_value();
             self.place.word(DOUBT).store(1, Relaxed);
         }
     }
@@ -199,6 +200,20 @@ impl<T: AnyBitPattern + NoUninit> Mutex<T> {
     #[cold]
     fn refuse(&self) -> Result<MutexGuard<'_, T>, MutexError> {
         self.checked()
+    }
+
+    /// With the lock held: makes a value of the bytes that somebody has left who was killed while it wrote them.
+    fn make_a_value(&self) {
+        if T::SHAPE.is_any() {
+            return;
+        }
+        let mut bytes = vec![0; size_of::<T>()];
+        let place = self.value().as_ptr().cast::<u8>();
+        // SAFETY: `place` has so many bytes, and so has `bytes`, which is ours.
+        unsafe { copy::copy_out(place, bytes.as_mut_ptr(), bytes.len()) };
+        T::repair(&mut bytes);
+        // SAFETY: As above; while the lock is held nobody else uses them.
+        unsafe { copy::copy_in(bytes.as_ptr(), place, bytes.len()) };
     }
 
     /// Where the value stands.
@@ -245,15 +260,20 @@ impl<T> fmt::Debug for Mutex<T> {
     }
 }
 
-impl<T> Serialize for Mutex<T> {
+impl<T: Shareable> Serialize for Mutex<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.place.serialize(serializer)
+        (&self.place, T::SHAPE.print()).serialize(serializer)
     }
 }
 
-impl<'de, T: AnyBitPattern + NoUninit> Deserialize<'de> for Mutex<T> {
+impl<'de, T: Shareable> Deserialize<'de> for Mutex<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let place = Place::deserialize(deserializer)?;
+        let (place, print) = <(Place, u64)>::deserialize(deserializer)?;
+        if print != T::SHAPE.print() {
+            return Err(de::Error::custom(
+                "a mutex of another type of value arrived: receive it as what was sent",
+            ));
+        }
         let place = place.check(Kind::Mutex, Self::SIZE, align_of::<T>())?;
         Ok(Self { place, value: PhantomData })
     }

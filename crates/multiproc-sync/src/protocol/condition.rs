@@ -16,9 +16,6 @@ const NOTIFIED: u32 = 1 << 30;
 const ASLEEP: u32 = WAITING | NOTIFIED;
 const NAME: u32 = NOTIFIED - 1;
 
-/// In place of a name whom a waiter watches: it has been moved, and sleeps for the lock.
-const WAS_MOVED: u32 = 1;
-
 /// How often to look around after a wake-up that came without a reason.
 const ALERT: u32 = 8;
 
@@ -33,7 +30,7 @@ fn is_notified(state: u32) -> bool {
 /// The words of a slot.
 pub(crate) struct Slot<'a, W> {
     pub(crate) state: &'a W,
-    /// 0, the name of the process whose end wakes the owner where it sleeps, or [`WAS_MOVED`].
+    /// 0, or the name of the process whose end wakes the owner where it sleeps.
     pub(crate) watched: &'a W,
     /// Where the owner waits.
     pub(crate) core: &'a W,
@@ -175,10 +172,7 @@ impl<'a, W: World, S: Fn(u32) -> Slot<'a, W::Word>> RawCondition<'a, W, S> {
     }
 
     /// Under the lock: the waiter has left.
-    pub(crate) fn leave(&self, slot: &Slot<'a, W::Word>, lock: &RawLock<'_, W>) {
-        if slot.watched.load(Relaxed) == WAS_MOVED {
-            lock.settle();
-        }
+    pub(crate) fn leave(&self, slot: &Slot<'a, W::Word>) {
         slot.state.store(0, Release);
         self.skip_free();
     }
@@ -233,9 +227,7 @@ impl<'a, W: World, S: Fn(u32) -> Slot<'a, W::Word>> RawCondition<'a, W, S> {
     /// Has one that sleeps go on: now, or when the lock is given back.
     fn rouse(&self, slot: &Slot<'a, W::Word>, state: u32, me: u64, lock: &RawLock<'_, W>) {
         let watches = slot.watched.load(Relaxed) == name_in(me);
-        if watches && lock.adopt(me, slot.state, state) {
-            slot.watched.store(WAS_MOVED, Relaxed);
-        } else {
+        if !watches || !lock.adopt(me, slot.state, state) {
             self.world.wake_one(slot.state);
         }
     }

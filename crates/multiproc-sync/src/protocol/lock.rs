@@ -13,7 +13,7 @@ const SPINS: usize = 10;
 
 /// In a lock's bell, beside [`WAITERS`]: somebody sleeps on it who was moved here by a condition.
 ///
-/// Such a one does not set the bell before it takes the lock, so it is never the only one to be woken while others sleep.
+/// Such a one does not set the bell before it takes the lock, so it must not be the only one to be woken while others sleep.
 pub(crate) const MOVED: u32 = 1 << 30;
 
 /// A lock's words, and the world that they are in.
@@ -188,22 +188,22 @@ impl<W: World> RawLock<'_, W> {
     fn ring(&self) {
         loop {
             let bell = self.bell.load(Acquire);
-            if bell & MOVED != 0 {
-                // The bell stays as it is. The one who was moved here may be the one that is woken, and it says nothing of
-                // the others; so with it another is.
-                let most = if bell & WAITERS == 0 { 1 } else { 2 };
-                if self.world.wake(self.bell, most) < most {
-                    // Nobody sleeps here any more, so it is awake, or dead.
-                    let _ = self.bell.compare_exchange(bell, bell & !MOVED, AcqRel, Relaxed);
-                }
-                return;
-            }
             if bell == 0 {
                 return;
             }
-            if self.bell.compare_exchange(bell, 0, AcqRel, Relaxed).is_ok() {
+            let rest = if bell == WAITERS | MOVED { WAITERS } else { 0 };
+            if self.bell.compare_exchange(bell, rest, AcqRel, Relaxed).is_err() {
+                continue;
+            }
+            if bell & MOVED == 0 {
                 return self.world.wake_one(self.bell);
             }
+            // One who was moved here says nothing of the others, so with it another is woken.
+            if self.world.wake(self.bell, 2) == 2 {
+                // There may be more, and the one who was moved among them.
+                self.bell.fetch_or(WAITERS | MOVED, AcqRel);
+            }
+            return;
         }
     }
 
@@ -222,10 +222,5 @@ impl<W: World> RawLock<'_, W> {
             self.world.wake_one(self.bell);
         }
         true
-    }
-
-    /// With the lock held by who was moved here: it does not sleep here any more.
-    pub(crate) fn settle(&self) {
-        self.bell.fetch_and(!MOVED, AcqRel);
     }
 }

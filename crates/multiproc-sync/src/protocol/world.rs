@@ -23,7 +23,6 @@ pub(crate) trait Atomic<T> {
     fn swap(&self, value: T, ordering: Ordering) -> T;
     fn compare_exchange(&self, old: T, new: T, ok: Ordering, failed: Ordering) -> Result<T, T>;
     fn fetch_or(&self, bits: T, ordering: Ordering) -> T;
-    fn fetch_and(&self, bits: T, ordering: Ordering) -> T;
 }
 
 macro_rules! atomic {
@@ -54,10 +53,6 @@ macro_rules! atomic {
             #[inline]
             fn fetch_or(&self, bits: $number, ordering: Ordering) -> $number {
                 self.fetch_or(bits, ordering)
-            }
-            #[inline]
-            fn fetch_and(&self, bits: $number, ordering: Ordering) -> $number {
-                self.fetch_and(bits, ordering)
             }
         }
     };
