@@ -21,6 +21,7 @@ fn number() -> u32 {
 }
 
 #[cold]
+#[inline(never)]
 fn assign() -> u32 {
     let mut number = NEXT.fetch_add(1, Ordering::Relaxed);
     while number == 0 {

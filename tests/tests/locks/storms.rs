@@ -1,7 +1,7 @@
 //! SIGKILL at random moments. `MULTIPROC_TEST_KILLS` says how many for each object.
 
 use multiproc::{
-    Barrier, Condition, Context, Event, Lock, Mutex, Process, RLock, Semaphore,
+    Barrier, BoundedSemaphore, Condition, Context, Event, Lock, Mutex, Process, RLock, Semaphore,
     synchronize::ConditionError,
 };
 use multiproc_tests::{TestResult, each_start_method, random::Random};
@@ -9,6 +9,7 @@ use multiproc_tests::{TestResult, each_start_method, random::Random};
 each_start_method! {
     locks_are_never_lost_and_never_shared,
     permits_are_taken_by_the_living,
+    permits_that_were_taken_come_back_to_the_living,
     event_reaches_the_living,
     notifications_reach_the_living,
     barrier_does_not_wait_for_the_dead,
@@ -126,6 +127,44 @@ fn permits_are_taken_by_the_living(ctx: &Context) -> TestResult {
 }
 
 fn take_permits(permits: Semaphore, taken: Semaphore) {
+    loop {
+        permits.acquire().unwrap();
+        taken.release().unwrap();
+    }
+}
+
+fn permits_that_were_taken_come_back_to_the_living(ctx: &Context) -> TestResult {
+    // One more than are given, so that nobody gives too many, whoever has died.
+    let most = 3 * u32::try_from(kills())? + 1;
+    let (permits, taken) = (BoundedSemaphore::new(most)?, BoundedSemaphore::new(most)?);
+    for _ in 0..most {
+        permits.acquire()?;
+        taken.acquire()?;
+    }
+    let start = |_| {
+        let args = (permits.clone(), taken.clone());
+        ctx.process().daemon(true).start(take_bounded, args)
+    };
+    let mut crew = Crew::new(3, start)?;
+    let (mut given, mut killed) = (0, 0);
+    for _ in 0..kills() {
+        for _ in 0..3 {
+            permits.release()?;
+            given += 1;
+        }
+        crew.kill_one()?;
+        killed += 1;
+        until(|| permits.get_value() == 0);
+    }
+    until(|| given <= taken.get_value() + killed);
+    crew.end()?;
+    assert!(taken.get_value() <= given && permits.get_value() == 0);
+    (0..most).try_for_each(|_| permits.release())?;
+    assert!(permits.release().is_err(), "that is one more than there ever were");
+    Ok(())
+}
+
+fn take_bounded(permits: BoundedSemaphore, taken: BoundedSemaphore) {
     loop {
         permits.acquire().unwrap();
         taken.release().unwrap();

@@ -43,7 +43,7 @@ unsafe impl<T: Sync> Sync for MutexGuard<'_, T> {}
 
 impl<'a, T: Shareable> MutexGuard<'a, T> {
     /// With the lock taken.
-    #[inline]
+    #[inline(always)]
     pub(super) fn new(mutex: &'a Mutex<T>) -> Self {
         Self {
             mutex,
@@ -74,9 +74,12 @@ impl<T: Shareable> DerefMut for MutexGuard<'_, T> {
 }
 
 impl<T> Drop for MutexGuard<'_, T> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        self.mutex.release(!self.was_panicking && std::thread::panicking());
+        if !self.was_panicking && std::thread::panicking() {
+            self.mutex.leave_in_doubt();
+        }
+        self.mutex.release();
     }
 }
 

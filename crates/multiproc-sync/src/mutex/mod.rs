@@ -12,7 +12,7 @@ use crate::{
     MutexError, SyncError,
     place::{Kind, Place},
     protocol::{
-        lock::{RawLock, Stop, Taken},
+        lock::{RawLock, Stop, Taken, name_in},
         patience::Patience,
     },
 };
@@ -87,7 +87,7 @@ impl<T: Shareable> Mutex<T> {
     ///
     /// [`MutexError::OwnerDied`] if somebody died with it and it has not been repaired; nobody has it then.
     /// [`MutexError::Nested`] if the calling thread has it already; [`MutexError::Sync`].
-    #[inline]
+    #[inline(always)]
     pub fn lock(&self) -> Result<MutexGuard<'_, T>, MutexError> {
         let me = self.place.holder_if_known();
         if me != 0 && self.raw().take_free(me) {
@@ -230,14 +230,25 @@ impl<T> Mutex<T> {
         RawLock { world: place, word: place.wide(WORD), bell: place.word(BELL) }
     }
 
-    /// Gives the lock back, if this process has it: a forked child has a copy of the guard, and not the lock.
+    /// True if this process has the lock: a forked child may have a copy of the guard, and not the lock.
     #[inline]
-    fn release(&self, in_doubt: bool) {
-        let me = self.place.holder_if_known();
-        if me != 0 && self.place.wide(WORD).load(Relaxed) == me {
-            if in_doubt {
-                self.place.word(DOUBT).store(1, Relaxed);
-            }
+    fn is_held_here(&self) -> bool {
+        let me = self.place.table().me_if_known();
+        me != 0 && name_in(self.place.wide(WORD).load(Relaxed)) == me
+    }
+
+    /// With a guard in hand: a panic has begun meanwhile.
+    #[cold]
+    #[inline(never)]
+    fn leave_in_doubt(&self) {
+        if self.is_held_here() {
+            self.place.word(DOUBT).store(1, Relaxed);
+        }
+    }
+
+    #[inline]
+    fn release(&self) {
+        if self.is_held_here() {
             self.raw().release();
         }
     }

@@ -185,6 +185,7 @@ impl<W: World> RawLock<'_, W> {
     }
 
     #[cold]
+    #[inline(never)]
     fn ring(&self) {
         loop {
             let bell = self.bell.load(Acquire);

@@ -13,7 +13,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering::SeqCst},
 };
 
-use multiproc::Lock;
+use multiproc::{BoundedSemaphore, Lock, Semaphore};
 use multiproc_tests::random::Random;
 
 pub(crate) type Outcome = Result<(), Box<dyn Error>>;
@@ -29,12 +29,16 @@ fn main() -> Outcome {
         "lock-wait" => locks::lock_wait,
         "rlock" => locks::rlock,
         "mutex" => locks::mutex,
-        "semaphore-release" => waits::semaphore_release,
-        "semaphore-wait" => waits::semaphore_wait,
+        "semaphore-release" => waits::release::<Semaphore>,
+        "semaphore-wait" => waits::wait::<Semaphore>,
+        "bounded-semaphore-release" => waits::release::<BoundedSemaphore>,
+        "bounded-semaphore-wait" => waits::wait::<BoundedSemaphore>,
         "event-set" => waits::event_set,
         "event-wait" => waits::event_wait,
         "condition-notify" => waits::condition_notify,
+        "condition-hand-over" => waits::condition_hand_over,
         "condition-wait" => waits::condition_wait,
+        "condition-wait-moved" => waits::condition_wait_moved,
         "barrier-wait" => waits::barrier_wait,
         "barrier-last" => waits::barrier_last,
         "entry" => locks::entry,

@@ -1,7 +1,7 @@
 //! Scenes of waiting for something else than a lock.
 
 use multiproc::{
-    Barrier, Condition, Event, Lock, Semaphore,
+    Barrier, BoundedSemaphore, Condition, Event, Lock, Semaphore,
     synchronize::{Acquired, BarrierError, ConditionError},
 };
 
@@ -10,47 +10,94 @@ use crate::{
     dependants::{Dependants, run, run_to, until, victim},
 };
 
-pub(crate) fn takers(semaphore: &Semaphore, count: usize) -> Dependants {
+/// What semaphores of both kinds do.
+pub(crate) trait Permits: Clone + Send + Sync + 'static {
+    /// Without permits.
+    fn none() -> Result<Self, Box<dyn std::error::Error>>;
+    fn take(&self);
+    fn give(&self);
+    fn left(&self) -> u32;
+}
+
+impl Permits for Semaphore {
+    fn none() -> Result<Self, Box<dyn std::error::Error>> {
+        Ok(Self::new(0)?)
+    }
+
+    fn take(&self) {
+        self.acquire().expect("a permit is given");
+    }
+
+    fn give(&self) {
+        self.release().expect("there is room");
+    }
+
+    fn left(&self) -> u32 {
+        self.get_value()
+    }
+}
+
+impl Permits for BoundedSemaphore {
+    fn none() -> Result<Self, Box<dyn std::error::Error>> {
+        let semaphore = Self::new(3)?;
+        (0..3).for_each(|_| semaphore.take());
+        Ok(semaphore)
+    }
+
+    fn take(&self) {
+        self.acquire().expect("a permit is given");
+    }
+
+    fn give(&self) {
+        self.release().expect("it was taken");
+    }
+
+    fn left(&self) -> u32 {
+        self.get_value()
+    }
+}
+
+pub(crate) fn takers(semaphore: &impl Permits, count: usize) -> Dependants {
     let semaphore = semaphore.clone();
-    Dependants::start(count, move || semaphore.acquire().expect("a permit is given"))
+    Dependants::start(count, move || semaphore.take())
 }
 
 /// Killed anywhere in giving a permit that two sleep for.
-pub(crate) fn semaphore_release(point: usize) -> Outcome {
-    let semaphore = Semaphore::new(0)?;
-    let mut victim = victim(|| (), || semaphore.release().expect("there is room"))?;
+pub(crate) fn release<S: Permits>(point: usize) -> Outcome {
+    let semaphore = S::none()?;
+    let mut victim = victim(|| (), || semaphore.give())?;
     let waiters = takers(&semaphore, 2);
     waiters.until_asleep();
     run_to(&mut victim, point);
     victim.kill();
     // Was it given, somebody gets it without anybody's help.
-    until(|| semaphore.get_value() == 0);
-    semaphore.release()?;
-    semaphore.release()?;
+    until(|| semaphore.left() == 0);
+    semaphore.give();
+    semaphore.give();
     waiters.join();
-    assert!(semaphore.get_value() <= 1);
+    assert!(semaphore.left() <= 1);
     Ok(())
 }
 
 /// Killed anywhere in waiting for a permit, while another waits behind.
-pub(crate) fn semaphore_wait(point: usize) -> Outcome {
-    let semaphore = Semaphore::new(0)?;
-    let mut victim = victim(|| (), || semaphore.acquire().expect("a permit is given"))?;
+pub(crate) fn wait<S: Permits>(point: usize) -> Outcome {
+    let semaphore = S::none()?;
+    let mut victim = victim(|| (), || semaphore.take())?;
     let mut behind = None;
     run(&mut victim, point, || {
         let waiters = takers(&semaphore, 1);
         waiters.until_asleep();
         behind = Some(waiters);
-        semaphore.release().expect("there is room");
+        semaphore.give();
     });
     victim.kill();
     if let Some(behind) = behind {
         // The victim has taken the permit along, or the other gets it.
-        until(|| semaphore.get_value() == 0);
-        semaphore.release()?;
+        until(|| semaphore.left() == 0);
+        semaphore.give();
         behind.join();
     }
-    assert!(semaphore.get_value() <= 1);
+    assert!(semaphore.left() <= 1);
     Ok(())
 }
 
@@ -143,9 +190,51 @@ pub(crate) fn condition_notify(point: usize) -> Outcome {
     Ok(())
 }
 
+/// Killed anywhere in taking the lock, notifying one of two who watch it, who is to be woken by the release, and giving
+/// the lock back.
+pub(crate) fn condition_hand_over(point: usize) -> Outcome {
+    let condition = Condition::new()?;
+    let first = sleepers(&condition, 1);
+    first.until_asleep();
+    let notify = || {
+        condition.acquire().expect("a lock");
+        condition.notify(1).expect("the lock is held");
+        condition.release().expect("the lock is held");
+    };
+    // Who waits from now on watches the one that has notified somebody.
+    let mut victim = victim(notify, notify)?;
+    first.join();
+    let waiters = sleepers(&condition, 2);
+    waiters.until_asleep();
+    run_to(&mut victim, point);
+    victim.kill();
+    drop(victim);
+    if waiting(&condition) < 2 {
+        // Somebody was notified, and goes on without anybody's help.
+        until(|| waiters.served() == 1);
+    }
+    notify_all(&condition)?;
+    waiters.join();
+    assert_eq!(waiting(&condition), 0);
+    Ok(())
+}
+
 /// Killed anywhere in a wait that is notified, while two wait behind: if it had not yet gone on, another goes in its place.
 pub(crate) fn condition_wait(point: usize) -> Outcome {
+    be_notified(point, &Condition::with_lock(Lock::new()?)?)
+}
+
+/// The same, where the victim watches who notifies it, and is woken by the release.
+pub(crate) fn condition_wait_moved(point: usize) -> Outcome {
     let condition = Condition::with_lock(Lock::new()?)?;
+    let first = sleepers(&condition, 1);
+    first.until_asleep();
+    notify_all(&condition)?;
+    first.join();
+    be_notified(point, &condition)
+}
+
+fn be_notified(point: usize, condition: &Condition) -> Outcome {
     let take = || drop(condition.acquire());
     let mut victim = victim(take, || condition.wait().expect("it is notified"))?;
     let mut behind = None;
@@ -161,7 +250,7 @@ pub(crate) fn condition_wait(point: usize) -> Outcome {
                 }
             }
         });
-        until(|| waiting(&condition) == 3);
+        until(|| waiting(condition) == 3);
         all.until_asleep();
         behind = Some(all);
         let _guard = condition.guard().expect("a lock");
@@ -177,10 +266,10 @@ pub(crate) fn condition_wait(point: usize) -> Outcome {
         } else if behind.served() == 0 {
             condition.release()?;
         }
-        notify_all(&condition)?;
+        notify_all(condition)?;
         behind.join();
     }
-    assert_eq!(waiting(&condition), 0);
+    assert_eq!(waiting(condition), 0);
     Ok(())
 }
 
