@@ -37,7 +37,10 @@ fn locks_that_a_queue_brings_are_the_same(ctx: &Context) -> TestResult {
     locks.0.release()?;
     locks.1.release()?;
     child.result()??;
-    assert!(locks.0.locked() && !locks.1.locked(), "the child has kept the one, which anybody may give back");
+    assert!(
+        locks.0.locked() && !locks.1.locked(),
+        "the child has kept the one, which anybody may give back"
+    );
     locks.0.release()?;
     assert_eq!((locks.3.get_value(), *locks.4.lock()?), (1, ('b', 2)));
     Ok(())

@@ -12,7 +12,7 @@ use crate::{
     Acquired, ConditionError, RLock, ReleaseError, SyncError,
     place::{Kind, Place},
     protocol::{
-        condition::{Ended, RawCondition, Slot},
+        condition::{Ended, Notifier, RawCondition, Slot},
         hint::Cores,
         lock::Stop,
         patience::Patience,
@@ -229,13 +229,14 @@ impl Condition {
     ///
     /// # Errors
     ///
-    /// [`ConditionError::NotOwned`] if the calling thread does not hold the lock.
+    /// [`ConditionError::NotOwned`] if the calling thread does not hold the lock; [`ConditionError::Sync`].
     pub fn notify(&self, count: u32) -> Result<(), ConditionError> {
         if !self.lock.is_mine() {
             return Err(ConditionError::NotOwned);
         }
         let (place, lock) = self.lock.raw();
-        self.raw().notify(count, place.holder_if_known(), &lock);
+        let (name, holder) = (self.place.me().map_err(SyncError::from)?, place.holder_if_known());
+        self.raw().notify(count, &Notifier { name, lock, holder });
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use multiproc_sys::primitive::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 use super::{
     hint::Cores,
-    lock::{RawLock, Stop, name_in},
+    lock::{RawLock, Stop},
     patience::Patience,
     world::{Atomic, Attention, Life, Sleep, World},
 };
@@ -53,6 +53,15 @@ pub(crate) struct RawCondition<'a, W: World, S> {
     /// The slot of a number below `capacity`.
     pub(crate) slot: S,
     pub(crate) capacity: u32,
+}
+
+/// One who notifies.
+pub(crate) struct Notifier<'l, W: World> {
+    /// Its process, as slots name it.
+    pub(crate) name: u32,
+    /// The lock, and how its word names the notifier, who holds it. It may be of another table of processes.
+    pub(crate) lock: RawLock<'l, W>,
+    pub(crate) holder: u64,
 }
 
 /// How a wait ended.
@@ -177,12 +186,12 @@ impl<'a, W: World, S: Fn(u32) -> Slot<'a, W::Word>> RawCondition<'a, W, S> {
         self.skip_free();
     }
 
-    /// With the lock held by `me`: lets up to `count` waiters go, the first that came first; returns how many.
+    /// With the lock held: lets up to `count` waiters go, the first that came first; returns how many.
     ///
     /// One of those who sleep is not woken, for it would only run into the lock: it is moved to those who sleep for that,
     /// and woken when it is given back. It has to hear of it, too, if the holder dies, so it must be one that watches this
     /// process.
-    pub(crate) fn notify(&self, count: u32, me: u64, lock: &RawLock<'_, W>) -> u32 {
+    pub(crate) fn notify(&self, count: u32, me: &Notifier<'_, W>) -> u32 {
         self.skip_free();
         if count == 0 || self.front.load(Relaxed) == self.back.load(Relaxed) {
             return 0;
@@ -202,9 +211,9 @@ impl<'a, W: World, S: Fn(u32) -> Slot<'a, W::Word>> RawCondition<'a, W, S> {
                     Ok(_) if next == 0 => break,
                     Ok(_) => {
                         notified += 1;
-                        self.note(&slot, name_in(me), now & NAME);
+                        self.note(&slot, me.name, now & NAME);
                         if now & ASLEEP == ASLEEP {
-                            self.rouse(&slot, next, me, lock);
+                            self.rouse(&slot, next, me);
                         }
                         break;
                     }
@@ -225,9 +234,9 @@ impl<'a, W: World, S: Fn(u32) -> Slot<'a, W::Word>> RawCondition<'a, W, S> {
     }
 
     /// Has one that sleeps go on: now, or when the lock is given back.
-    fn rouse(&self, slot: &Slot<'a, W::Word>, state: u32, me: u64, lock: &RawLock<'_, W>) {
-        let watches = slot.watched.load(Relaxed) == name_in(me);
-        if !watches || !lock.adopt(me, slot.state, state) {
+    fn rouse(&self, slot: &Slot<'a, W::Word>, state: u32, me: &Notifier<'_, W>) {
+        let watches = slot.watched.load(Relaxed) == me.name;
+        if !watches || !me.lock.adopt(me.holder, slot.state, state) {
             self.world.wake_one(slot.state);
         }
     }

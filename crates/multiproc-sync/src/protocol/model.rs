@@ -12,7 +12,7 @@ use loom::sync::{
 
 use super::{
     barrier::{FIRST, RawBarrier},
-    condition::{Ended, RawCondition, Slot},
+    condition::{Ended, Notifier, RawCondition, Slot},
     event::RawEvent,
     hint::Cores,
     lock::{RawLock, name_in},
@@ -338,7 +338,7 @@ fn notify_one(words: &(Words, Words), me: u32) {
     let (lock, condition) = (&words.0, words.1.condition());
     lock.take(me.into());
     lock.change();
-    condition.notify(1, me.into(), &lock.lock());
+    condition.notify(1, &Notifier { name: me, lock: lock.lock(), holder: me.into() });
     lock.lock().release();
 }
 
@@ -405,7 +405,8 @@ fn who_gives_back_the_lock_of_another_wakes_the_waiter_that_was_moved() {
                 let words = Arc::clone(&words);
                 loom::thread::spawn(move || assert!(words.0.lock().release()))
             };
-            words.1.condition().notify(1, 2, &words.0.lock());
+            let me = Notifier { name: 2, lock: words.0.lock(), holder: 2 };
+            words.1.condition().notify(1, &me);
             stranger.join().unwrap();
         } else {
             words.0.lock().release();
