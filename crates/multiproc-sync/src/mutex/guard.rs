@@ -32,7 +32,6 @@ use super::Mutex;
 pub struct MutexGuard<'a, T> {
     // Invariant: the lock is held by this thread from when this is made until it is dropped.
     mutex: &'a Mutex<T>,
-    was_panicking: bool,
     #[expect(dead_code, reason = "for its drop: until then this thread does not fork")]
     lent: Lent,
     on_this_thread: PhantomData<*const ()>,
@@ -45,12 +44,11 @@ impl<'a, T: Shareable> MutexGuard<'a, T> {
     /// With the lock taken.
     #[inline(always)]
     pub(super) fn new(mutex: &'a Mutex<T>) -> Self {
-        Self {
-            mutex,
-            was_panicking: std::thread::panicking(),
-            lent: Lent::new(),
-            on_this_thread: PhantomData,
+        if std::thread::panicking() {
+            mutex.note_panic();
         }
+        // One word, so that it is returned in a register.
+        Self { mutex, lent: Lent::new(), on_this_thread: PhantomData }
     }
 }
 
@@ -76,9 +74,6 @@ impl<T: Shareable> DerefMut for MutexGuard<'_, T> {
 impl<T> Drop for MutexGuard<'_, T> {
     #[inline(always)]
     fn drop(&mut self) {
-        if !self.was_panicking && std::thread::panicking() {
-            self.mutex.leave_in_doubt();
-        }
         self.mutex.release();
     }
 }

@@ -24,8 +24,12 @@ pub use guard::MutexGuard;
 /// Eight bytes.
 const WORD: usize = 0;
 const BELL: usize = 8;
-/// Not 0 from when a holder has died with the lock until the value has been repaired.
+/// Two flags: the next ones.
 const DOUBT: usize = 12;
+/// From when a holder has died with the lock until the value has been repaired.
+const IN_DOUBT: u32 = 1;
+/// While one holds the lock who took it in a panic, so that its panic is not one with the value in hand.
+const IN_PANIC: u32 = 2;
 const VALUE: usize = 16;
 
 /// A value in shared memory that one thread of all processes has at a time.
@@ -151,9 +155,9 @@ impl<T: Shareable> Mutex<T> {
         }
         let mut guard = MutexGuard::new(self);
         let doubt = self.place.word(DOUBT);
-        if doubt.load(Relaxed) != 0 {
+        if doubt.load(Relaxed) & IN_DOUBT != 0 {
             repair(&mut guard);
-            doubt.store(0, Relaxed);
+            doubt.store(doubt.load(Relaxed) & !IN_DOUBT, Relaxed);
         }
         Ok(guard)
     }
@@ -161,7 +165,7 @@ impl<T: Shareable> Mutex<T> {
     /// Returns true if somebody died with the value and it has not been repaired, as far as has been noticed.
     #[must_use]
     pub fn is_in_doubt(&self) -> bool {
-        self.place.word(DOUBT).load(Acquire) != 0
+        self.place.word(DOUBT).load(Acquire) & IN_DOUBT != 0
     }
 
     /// Waits and takes the lock; false if the time is over.
@@ -187,7 +191,7 @@ impl<T: Shareable> Mutex<T> {
         if taken == Taken::FromDead {
             // Killed before this is done, the next takes it from the dead again.
             self.make_a_value();
-            self.place.word(DOUBT).store(1, Relaxed);
+            self.place.word(DOUBT).store(IN_DOUBT, Relaxed);
         }
     }
 
@@ -237,18 +241,31 @@ impl<T> Mutex<T> {
         me != 0 && name_in(self.place.wide(WORD).load(Relaxed)) == me
     }
 
-    /// With a guard in hand: a panic has begun meanwhile.
+    /// With the lock taken in a panic.
     #[cold]
     #[inline(never)]
-    fn leave_in_doubt(&self) {
-        if self.is_held_here() {
-            self.place.word(DOUBT).store(1, Relaxed);
-        }
+    fn note_panic(&self) {
+        let doubt = self.place.word(DOUBT);
+        doubt.store(doubt.load(Relaxed) | IN_PANIC, Relaxed);
     }
 
-    #[inline]
+    /// With the lock held, before it is given back: the value is in doubt if a panic has begun since it was taken.
+    #[cold]
+    #[inline(never)]
+    fn judge_panic(&self) {
+        let doubt = self.place.word(DOUBT);
+        let flags = doubt.load(Relaxed);
+        let has_begun = std::thread::panicking() && flags & IN_PANIC == 0;
+        let in_doubt = if has_begun { IN_DOUBT } else { 0 };
+        doubt.store(flags & !IN_PANIC | in_doubt, Relaxed);
+    }
+
+    #[inline(always)]
     fn release(&self) {
         if self.is_held_here() {
+            if self.place.word(DOUBT).load(Relaxed) != 0 || std::thread::panicking() {
+                self.judge_panic();
+            }
             self.raw().release();
         }
     }
@@ -263,7 +280,7 @@ impl<T> Clone for Mutex<T> {
 impl<T> fmt::Debug for Mutex<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let locked = self.place.wide(WORD).load(Relaxed) != 0;
-        let in_doubt = self.place.word(DOUBT).load(Relaxed) != 0;
+        let in_doubt = self.place.word(DOUBT).load(Relaxed) & IN_DOUBT != 0;
         f.debug_struct("Mutex")
             .field("locked", &locked)
             .field("in_doubt", &in_doubt)
