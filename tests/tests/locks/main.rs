@@ -5,4 +5,5 @@ multiproc::auto_init!();
 mod steps;
 mod storms;
 mod endings;
+mod mutex;
 mod refusals;

@@ -35,11 +35,12 @@ pub(crate) struct Cores<'a, W: World> {
 }
 
 const HALF: u32 = 16;
+const LOW: u32 = (1 << HALF) - 1;
 
 impl<W: World> Cores<'_, W> {
     /// Notes that this one, where it runs now, has notified one who runs on core `other`.
     pub(crate) fn note(&self, other: u32) {
-        let both = self.world.core() & (1 << HALF) - 1 | other << HALF;
+        let both = (self.world.core() & LOW) | (other << HALF);
         if self.word.load(Relaxed) != both {
             self.word.store(both, Relaxed);
         }
@@ -50,7 +51,7 @@ impl<W: World> Cores<'_, W> {
         let both = self.word.load(Relaxed);
         let here = self.world.core();
         let is_far = |core| core != 0 && core != here;
-        is_far(both & (1 << HALF) - 1) || is_far(both >> HALF)
+        is_far(both & LOW) || is_far(both >> HALF)
     }
 
     /// Looks whether `is_over`, for a while, if it may come from another core.
