@@ -127,7 +127,8 @@ impl World for Model {
 
 /// The words of any object.
 struct Words {
-    world: Model,
+    /// A lock and a condition that uses it sleep in one.
+    world: Arc<Model>,
     words: [AtomicU32; 6],
     slots: [[AtomicU32; 3]; 2],
     held: AtomicU64,
@@ -143,8 +144,12 @@ unsafe impl Sync for Words {}
 
 impl Words {
     fn new(first: u32) -> Self {
+        Self::within(Arc::new(Model::new()), first)
+    }
+
+    fn within(world: Arc<Model>, first: u32) -> Self {
         Self {
-            world: Model::new(),
+            world,
             words: [first, 0, 0, 0, 0, 0].map(AtomicU32::new),
             slots: [[0; 3]; 2].map(|words| words.map(AtomicU32::new)),
             held: AtomicU64::new(0),
@@ -344,7 +349,9 @@ fn notify_one(words: &(Words, Words), me: u32) {
 
 /// The words of a lock, and those of a condition where this process was the last to notify somebody.
 fn condition_of(notifier: u32) -> Arc<(Words, Words)> {
-    let words = (Words::new(0), Words::new(0));
+    let lock = Words::new(0);
+    let condition = Words::within(Arc::clone(&lock.world), 0);
+    let words = (lock, condition);
     words.1.words[4].store(notifier, Ordering::SeqCst);
     Arc::new(words)
 }
