@@ -219,7 +219,11 @@ pub(crate) const PLANS: &[Plan] = &[
         touched_mib: 0,
         seats: Seats::Any,
         python: "queue small 1 30000",
-        work: Work::Queue(queue::What::Flow { item: queue::Item::Serde, pairs: 1, count: 2_000_000 }),
+        work: Work::Queue(queue::What::Flow {
+            item: queue::Item::Serde,
+            pairs: 1,
+            count: 2_000_000,
+        }),
     },
     Plan {
         name: "queue.1p1c.plain",
@@ -228,7 +232,11 @@ pub(crate) const PLANS: &[Plan] = &[
         touched_mib: 0,
         seats: Seats::Any,
         python: "queue small 1 30000",
-        work: Work::Queue(queue::What::Flow { item: queue::Item::Plain, pairs: 1, count: 6_000_000 }),
+        work: Work::Queue(queue::What::Flow {
+            item: queue::Item::Plain,
+            pairs: 1,
+            count: 6_000_000,
+        }),
     },
     Plan {
         name: "queue.2p2c",
@@ -237,7 +245,11 @@ pub(crate) const PLANS: &[Plan] = &[
         touched_mib: 0,
         seats: Seats::Any,
         python: "queue small 2 30000",
-        work: Work::Queue(queue::What::Flow { item: queue::Item::Plain, pairs: 2, count: 6_000_000 }),
+        work: Work::Queue(queue::What::Flow {
+            item: queue::Item::Plain,
+            pairs: 2,
+            count: 6_000_000,
+        }),
     },
     Plan {
         name: "queue.4p4c",
@@ -246,7 +258,11 @@ pub(crate) const PLANS: &[Plan] = &[
         touched_mib: 0,
         seats: Seats::Any,
         python: "queue small 4 30000",
-        work: Work::Queue(queue::What::Flow { item: queue::Item::Plain, pairs: 4, count: 6_000_000 }),
+        work: Work::Queue(queue::What::Flow {
+            item: queue::Item::Plain,
+            pairs: 4,
+            count: 6_000_000,
+        }),
     },
     Plan {
         name: "queue.64b",
@@ -255,7 +271,11 @@ pub(crate) const PLANS: &[Plan] = &[
         touched_mib: 0,
         seats: Seats::Any,
         python: "queue 64 1 30000",
-        work: Work::Queue(queue::What::Flow { item: queue::Item::Short, pairs: 1, count: 4_000_000 }),
+        work: Work::Queue(queue::What::Flow {
+            item: queue::Item::Short,
+            pairs: 1,
+            count: 4_000_000,
+        }),
     },
     Plan {
         name: "queue.4k",
@@ -264,7 +284,11 @@ pub(crate) const PLANS: &[Plan] = &[
         touched_mib: 0,
         seats: Seats::Any,
         python: "queue 4096 1 20000",
-        work: Work::Queue(queue::What::Flow { item: queue::Item::Page, pairs: 1, count: 1_000_000 }),
+        work: Work::Queue(queue::What::Flow {
+            item: queue::Item::Page,
+            pairs: 1,
+            count: 1_000_000,
+        }),
     },
     Plan {
         name: "queue.1m",

@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use multiproc_sys::{memfd, primitive::AtomicU64};
 
 use crate::{
-    Broken, CodecError, GetError, PutError, TryGetError, TryPutError,
+    Broken, CodecError, GetError, PutError, TryGetError, TryPutError, buffer,
     codec::Code,
     port::{Failed, Overflow, Port},
     ring::{Patience, Refused, Taken},
@@ -31,10 +31,14 @@ pub(crate) fn put_ref<T, C: Code<T>>(
     value: &T,
     overflow: Overflow,
 ) -> Result<Option<u32>, Failed> {
-    let mut buffer = if C::USES_BUFFER { port.core.take_buffer() } else { Vec::new() };
-    let result = C::encode(value, &mut buffer, |bytes, handles| port.put(bytes, handles, overflow));
+    let mut buffer = if C::USES_BUFFER { buffer::take() } else { Vec::new() };
+    let result =
+        C::encode(value, &mut buffer, |bytes, handles| match port.put_at_once(bytes, handles) {
+            Some(number) => Ok(Some(number)),
+            None => port.put(bytes, handles, overflow),
+        });
     if C::USES_BUFFER {
-        port.core.give_buffer(buffer);
+        buffer::give(buffer);
     }
     result.unwrap_or_else(|err| Err(Failed::Encode(err)))
 }
@@ -74,15 +78,19 @@ pub(crate) fn get<T, C: Code<T>>(
     claim: Option<&AtomicU64>,
     patience: Patience,
 ) -> Result<T, TryGetError> {
-    let mut buffer = if C::USES_BUFFER { port.core.take_buffer() } else { Vec::new() };
-    let mut landing = C::landing(std::mem::take(&mut buffer));
-    let taken = port.get(&mut landing, claim, patience).map_err(get_error)?;
-    if taken.in_file || !taken.is_complete {
-        return finish_file::<T, C>(taken).map_err(TryGetError::Failed);
+    let mut landing = C::landing(if C::USES_BUFFER { buffer::take() } else { Vec::new() });
+    let mut fds = Vec::new();
+    if !port.get_at_once(&mut landing, claim) {
+        let taken = port.get(&mut landing, claim, patience).map_err(get_error)?;
+        if taken.in_file || !taken.is_complete {
+            return finish_file::<T, C>(taken).map_err(TryGetError::Failed);
+        }
+        fds = taken.fds;
     }
-    let item = C::finish(landing, taken.fds, &mut buffer);
+    let mut buffer = Vec::new();
+    let item = C::finish(landing, fds, &mut buffer);
     if C::USES_BUFFER {
-        port.core.give_buffer(buffer);
+        buffer::give(buffer);
     }
     item.map_err(|err| TryGetError::Failed(GetError::Decode(err)))
 }

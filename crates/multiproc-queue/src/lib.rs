@@ -38,6 +38,7 @@ mod ring;
 pub mod codec;
 mod error;
 mod core;
+mod buffer;
 mod port;
 mod feeder;
 mod calls;

@@ -28,7 +28,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use crate::{
     CodecError, QueueError,
     codec::Landing,
-    core::Core,
+    core::{Core, FILE_FROM},
     feeder::{self, Parcel},
     ring::{Inbox, Patience, Record, Refused, Ring, Taken, Waiting},
 };
@@ -108,8 +108,17 @@ impl Port {
         Self::of(Arc::clone(&self.core), Ends { put: None, get: self.ends.get.clone() })
     }
 
-    /// Puts an item, and returns its record's number if it is in the ring.
+    /// Puts an item of nothing but bytes, if that takes no more than writing them; returns its record's number.
     #[inline]
+    pub(crate) fn put_at_once(&self, bytes: &[u8], handles: &[Handle]) -> Option<u32> {
+        let may = handles.is_empty()
+            && bytes.len() <= FILE_FROM
+            && !self.is_closed()
+            && self.core.backlog.load(Relaxed) == 0;
+        if may { self.core.ring.put_at_once(bytes) } else { None }
+    }
+
+    /// Puts an item, and returns its record's number if it is in the ring.
     pub(crate) fn put(
         &self,
         bytes: &[u8],
@@ -174,7 +183,6 @@ impl Port {
         self.put_record(&record, patience)
     }
 
-    #[inline]
     fn put_record(&self, record: &Record<'_>, patience: Patience) -> Result<u32, Failed> {
         let mut waiting = Waiting::new(patience);
         loop {
@@ -187,8 +195,17 @@ impl Port {
         }
     }
 
-    /// Takes the oldest item.
+    /// Takes the oldest item, if it is there and takes no more than copying; else returns false.
     #[inline]
+    pub(crate) fn get_at_once(
+        &self,
+        landing: &mut impl Landing,
+        claim: Option<&AtomicU64>,
+    ) -> bool {
+        !self.is_closed() && self.ends.get.is_some() && self.core.ring.get_at_once(landing, claim)
+    }
+
+    /// Takes the oldest item.
     pub(crate) fn get(
         &self,
         landing: &mut impl Landing,

@@ -8,6 +8,8 @@ use multiproc_sys::primitive::{AtomicU32, Ordering::Relaxed};
 const SPINS: u32 = 2000;
 /// Every so many looks it sees whether the other side still does.
 const BETWEEN: u32 = 32;
+/// With every so many records a side sees where it is.
+const NOTED: u32 = 16;
 
 /// The core's number plus one, or 0 where it is not known.
 #[inline]
@@ -16,9 +18,17 @@ fn current() -> u32 {
     unsafe { libc::sched_getcpu() }.wrapping_add(1).cast_unsigned()
 }
 
-/// Notes on which core a side was last at work.
+/// Notes on which core a side was last at work, with the record of this number.
 #[inline]
-pub(super) fn note(cpu: &AtomicU32) {
+pub(super) fn note(cpu: &AtomicU32, number: u32) {
+    // To ask takes longer than to take the lock, and processes seldom move.
+    if number.is_multiple_of(NOTED) {
+        note_now(cpu);
+    }
+}
+
+#[inline(never)]
+fn note_now(cpu: &AtomicU32) {
     let here = current();
     if cpu.load(Relaxed) != here {
         cpu.store(here, Relaxed);

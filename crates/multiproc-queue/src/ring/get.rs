@@ -1,5 +1,6 @@
 //! Taking a record.
 
+use multiproc_shm::SharedBytes;
 use multiproc_sys::primitive::{
     AtomicU64,
     Ordering::{Acquire, Relaxed, Release, SeqCst},
@@ -7,7 +8,7 @@ use multiproc_sys::primitive::{
 
 use super::{
     Descriptors, Landing, Refused, Ring, cpu,
-    layout::{DISCARDED, ENDED, Header, OPEN, Position, SOFT, WORD, span},
+    layout::{DISCARDED, ENDED, Header, OPEN, Position, SOFT, WORD, difference, span},
     lock::Led,
     packets::Inbox,
     patience::{Patience, Waiting},
@@ -25,11 +26,65 @@ pub(crate) struct Taken {
 }
 
 impl Ring {
+    /// Takes the oldest record and copies its payload to `landing`, if that takes no more than copying it: the record is
+    /// there, has nothing but bytes, and nobody is at it. Else returns false, and nothing was taken.
+    #[inline]
+    pub(crate) fn get_at_once(
+        &self,
+        landing: &mut impl Landing,
+        claim: Option<&AtomicU64>,
+    ) -> bool {
+        let fields = self.fields();
+        // Who polls an empty queue does not keep others from it.
+        if !self.is_there(Position(fields.tail.load(Relaxed))) {
+            return false;
+        }
+        let Some(held) = fields.get.side.lock_at_once() else { return false };
+        if fields.state.shutdown.load(Relaxed) | fields.state.watched.load(SeqCst) != OPEN {
+            return false;
+        }
+        let tail = Position(fields.tail.load(Relaxed));
+        let Some((payload, end)) = self.plain_record(tail) else { return false };
+        if !landing.land(payload) {
+            return false;
+        }
+        self.take_up_to(tail, Position::new(end, tail.count().wrapping_add(1)), claim);
+        drop(held);
+        if SOFT < end {
+            self.trim_if_drained();
+        }
+        true
+    }
+
+    /// The payload of the record at `position`, and where it ends, if the record exists and is nothing but bytes.
+    #[inline]
+    fn plain_record(&self, position: Position) -> Option<(SharedBytes<'_>, usize)> {
+        let header = Header(self.word(position.offset()).ok()?.load(Acquire));
+        if !header.is_plain(position.count()) {
+            return None;
+        }
+        let (start, end) = span(position.offset(), header.length());
+        let payload = self.bytes(start, header.length()).ok()?;
+        self.word(end).ok()?;
+        Some((payload, end))
+    }
+
+    /// Takes the records from `tail` to `next`: the store from which on they are this process's alone.
+    #[inline]
+    fn take_up_to(&self, tail: Position, next: Position, claim: Option<&AtomicU64>) {
+        let fields = self.fields();
+        if let Some(claim) = claim {
+            let more = u64::from(difference(next.count(), tail.count())) - 1;
+            claim.store(more << 32 | u64::from(tail.count()) + 1, SeqCst);
+        }
+        fields.tail.store(next.0, Release);
+        cpu::note(&fields.get_cpu, tail.count());
+    }
+
     /// Takes the oldest record and copies its payload to `landing`.
     ///
     /// If this process is killed, the record is with the next consumer or was in this one's hands. A `claim` is set to
     /// the record's number plus one before the record is taken, so that there is no moment at which nobody has it.
-    #[inline]
     pub(crate) fn get(
         &self,
         landing: &mut impl Landing,
@@ -64,7 +119,6 @@ impl Ring {
     }
 
     /// Copies the payload, then takes the record by one store.
-    #[inline]
     fn take(
         &self,
         tail: Position,
@@ -86,12 +140,7 @@ impl Ring {
         if !landing.land(payload) {
             return Err(Refused::OutOfMemory);
         }
-        let number = tail.count();
-        if let Some(claim) = claim {
-            claim.store(u64::from(number) + 1, SeqCst);
-        }
-        fields.tail.store(Position::new(end, number.wrapping_add(1)).0, Release);
-        cpu::note(&fields.get_cpu);
+        self.take_up_to(tail, Position::new(end, tail.count().wrapping_add(1)), claim);
         let (mut fds, mut is_complete) = (Descriptors::new(), true);
         if let Some((number, is_there)) = packet {
             // After the store: before it, a kill would leave a record without its descriptors.

@@ -86,6 +86,22 @@ impl Side {
         Ok(Held { side: self, died, _pending: pending })
     }
 
+    /// Takes the lock if it is there for the taking: nobody has it, and nobody was killed with it.
+    #[inline]
+    pub(super) fn lock_at_once(&self) -> Option<Held<'_>> {
+        let pending = pending::begin(&self.lock);
+        let tid = pending.tid();
+        match self.lock.compare_exchange(0, tid, SeqCst, Relaxed) {
+            Ok(_) => {}
+            // A leader of the other side sleeps here.
+            Err(WAITERS) => {
+                self.lock.compare_exchange(WAITERS, tid | WAITERS, SeqCst, Relaxed).ok()?;
+            }
+            Err(_) => return None,
+        }
+        Some(Held { side: self, died: false, _pending: pending })
+    }
+
     #[cold]
     fn lock_contended(&self, tid: u32, ours: &Side, patience: Patience) -> Result<bool, NotLocked> {
         let (mut looks, mut slept) = (0, false);

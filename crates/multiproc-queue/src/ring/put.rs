@@ -7,7 +7,7 @@ use multiproc_sys::primitive::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use super::{
     Refused, Ring, cpu,
     layout::{Header, Kind, OPEN, Position, WORD, difference, span},
-    lock::{Held, Led},
+    lock::Led,
     patience::{Patience, Waiting},
 };
 
@@ -51,8 +51,41 @@ const PAUSES: usize = 100;
 const LAP: u64 = 64 * 1024;
 
 impl Ring {
-    /// Puts a record, and returns its number, which is counted modulo 2^28.
+    /// Puts a record of these bytes and nothing else, if that takes no more than writing them: there is room behind the
+    /// last record, and nobody is at it. Returns its number, which is counted modulo 2^28.
     #[inline]
+    pub(crate) fn put_at_once(&self, bytes: &[u8]) -> Option<u32> {
+        let fields = self.fields();
+        let held = fields.put.side.lock_at_once()?;
+        if fields.state.shutdown.load(Relaxed) | fields.state.watched.load(SeqCst) != OPEN {
+            return None;
+        }
+        let head = Position(fields.head.load(Relaxed));
+        let place = self.place_ahead(head, bytes.len())?;
+        let record = Record { bytes, fds: &[], outbox: None, in_file: false };
+        self.commit(head, place, &record, None).ok()?;
+        drop(held);
+        Some(head.count())
+    }
+
+    /// A place right behind the last record that is known to be free and to have memory.
+    #[inline]
+    fn place_ahead(&self, head: Position, length: usize) -> Option<Place> {
+        let put = &self.fields().put;
+        let tail = Position(put.tail_seen.load(Relaxed));
+        let (payload, end) = span(head.offset(), length);
+        let limit = match tail.offset() {
+            // Records lie in front of `head` only, or there are none.
+            tail if tail <= head.offset() => put.soft.load(Relaxed),
+            tail => tail as u64,
+        };
+        let limit = limit.min(put.reserved.load(Relaxed));
+        let fits =
+            (end + WORD) as u64 <= limit && difference(head.count(), tail.count()) < self.bound;
+        fits.then_some(Place { header: head.offset(), payload, end })
+    }
+
+    /// Puts a record, and returns its number.
     pub(crate) fn put(&self, record: &Record<'_>, waiting: &mut Waiting) -> Result<u32, Refused> {
         let fields = self.fields();
         if let Patience::None = waiting.patience
@@ -60,48 +93,7 @@ impl Ring {
         {
             return Err(Refused::TimedOut);
         }
-        let held = fields.put.side.lock(&fields.get.side, waiting.patience)?;
-        match self.put_at_once(&held, record)? {
-            Some(number) => Ok(number),
-            None => self.put_patiently(held, record, waiting),
-        }
-    }
-
-    /// The common case: there is room behind the last record, and nothing else to do.
-    #[inline]
-    fn put_at_once(&self, held: &Held<'_>, record: &Record<'_>) -> Result<Option<u32>, Refused> {
-        let fields = self.fields();
-        let put = &fields.put;
-        let busy = fields.state.shutdown.load(Relaxed) | fields.state.watched.load(SeqCst);
-        if held.died || busy != 0 || !record.fds.is_empty() {
-            return Ok(None);
-        }
-        let head = Position(fields.head.load(Relaxed));
-        let tail = Position(put.tail_seen.load(Relaxed));
-        let (payload, end) = span(head.offset(), record.bytes.len());
-        let limit = match tail.offset() {
-            // Records lie in front of `head` only, or there are none.
-            tail if tail <= head.offset() => put.soft.load(Relaxed),
-            tail => tail as u64,
-        };
-        let limit = limit.min(put.reserved.load(Relaxed));
-        if limit < (end + WORD) as u64 || self.bound <= difference(head.count(), tail.count()) {
-            return Ok(None);
-        }
-        let place = Place { header: head.offset(), payload, end };
-        self.commit(head, place, record, None)?;
-        Ok(Some(head.count()))
-    }
-
-    /// All other cases.
-    #[cold]
-    fn put_patiently(
-        &self,
-        mut held: Held<'_>,
-        record: &Record<'_>,
-        waiting: &mut Waiting,
-    ) -> Result<u32, Refused> {
-        let fields = self.fields();
+        let mut held = fields.put.side.lock(&fields.get.side, waiting.patience)?;
         loop {
             if held.died {
                 self.recover()?;
@@ -200,7 +192,7 @@ impl Ring {
         }
         let head = Position::new(place.end, head.count().wrapping_add(1));
         fields.head.store(head.0, Release);
-        cpu::note(&fields.put_cpu);
+        cpu::note(&fields.put_cpu, head.count());
         Ok(())
     }
 
