@@ -2,6 +2,8 @@
 
 #![expect(unsafe_code, reason = "one call of the C library")]
 
+use std::hint::spin_loop;
+
 use multiproc_sys::primitive::{AtomicU32, Ordering::Relaxed};
 
 /// How often a leader looks before it sleeps, if the other side runs elsewhere.
@@ -43,15 +45,21 @@ pub(super) fn is_elsewhere(peer: &AtomicU32) -> bool {
 }
 
 /// Looks again and again while the other side is at work on another core; true as soon as a look succeeds.
-pub(super) fn spin(peer: &AtomicU32, mut look: impl FnMut() -> bool) -> bool {
-    for turn in 0..SPINS {
-        if turn % BETWEEN == 0 && !is_elsewhere(peer) {
-            return false;
-        }
+///
+/// First lets it be for a number of pauses: each look takes the line away from who is writing to it.
+pub(super) fn spin(peer: &AtomicU32, calm: u32, mut look: impl FnMut() -> bool) -> bool {
+    if !is_elsewhere(peer) {
+        return false;
+    }
+    (0..calm).for_each(|_| spin_loop());
+    for turn in 1..=SPINS {
         if look() {
             return true;
         }
-        std::hint::spin_loop();
+        if turn % BETWEEN == 0 && !is_elsewhere(peer) {
+            return false;
+        }
+        spin_loop();
     }
     false
 }

@@ -14,6 +14,9 @@ use super::{
     patience::{Patience, Waiting},
 };
 
+/// For how many pauses a consumer lets producers be at most.
+const MOST_CALM: u32 = 15;
+
 /// What was taken, besides its payload.
 #[derive(Debug)]
 pub(crate) struct Taken {
@@ -75,7 +78,7 @@ impl Ring {
         let fields = self.fields();
         if let Some(claim) = claim {
             let more = u64::from(difference(next.count(), tail.count())) - 1;
-            claim.store(more << 32 | u64::from(tail.count()) + 1, SeqCst);
+            claim.store((more << 32) | (u64::from(tail.count()) + 1), SeqCst);
         }
         fields.tail.store(next.0, Release);
         cpu::note(&fields.get_cpu, tail.count());
@@ -185,7 +188,8 @@ impl Ring {
                 || fields.state.shutdown.load(SeqCst) != OPEN
                 || fields.state.departures.load(SeqCst) != departures
         };
-        if cpu::spin(&fields.put_cpu, look) {
+        let calm = self.calm(tail.count());
+        if cpu::spin(&fields.put_cpu, calm, look) {
             return Ok(());
         }
         let patience = waiting.patience;
@@ -194,6 +198,19 @@ impl Ring {
             return Err(Refused::Slice);
         }
         Ok(())
+    }
+
+    /// For how many pauses a consumer that has found nothing lets the producers be; with the lock held.
+    ///
+    /// Where the records since the last wait came in one go, more are on their way, and to wait a little gets a number of
+    /// them for one transfer of their line. Where there was one, somebody waits for the answer.
+    fn calm(&self, number: u32) -> u32 {
+        let get = &self.fields().get;
+        let came = difference(number, get.waited.swap(number, Relaxed));
+        let calm = get.calm.load(Relaxed);
+        let calm = if came > 1 { (2 * calm + 1).min(MOST_CALM) } else { calm / 2 };
+        get.calm.store(calm, Relaxed);
+        calm
     }
 
     /// The record of which `position` says where it should be, if it exists; its header, and where that is.

@@ -98,6 +98,10 @@ pub(super) struct GetSide {
     pub(super) side: Side,
     /// All packets of descriptors below this number have been taken.
     pub(super) swept: AtomicU64,
+    /// The number of the record for which a consumer last had to wait.
+    pub(super) waited: AtomicU32,
+    /// For how many pauses a consumer lets the producers be before it looks again.
+    pub(super) calm: AtomicU32,
 }
 
 #[repr(C)]

@@ -180,7 +180,7 @@ impl Side {
     /// knows that lockers may have been forgotten.
     #[cold]
     fn wake(&self) {
-        if self.lockers.swap(0, SeqCst) != 0 {
+        if self.lockers.load(SeqCst) != 0 && self.lockers.swap(0, SeqCst) != 0 {
             futex::wake(&self.lock, 1, LOCKERS);
         }
         // It stays called until it has come: it may not be asleep yet, and then a later release calls it again.

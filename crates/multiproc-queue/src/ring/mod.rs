@@ -3,6 +3,7 @@
 
 #![expect(unsafe_code, reason = "lends the fields in the first page of the memory")]
 
+mod moment;
 mod patience;
 mod futex;
 mod alive;
@@ -10,6 +11,7 @@ mod pending;
 mod lock;
 mod layout;
 mod cpu;
+mod prefetch;
 mod refused;
 mod memory;
 mod packets;

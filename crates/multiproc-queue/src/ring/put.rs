@@ -9,6 +9,7 @@ use super::{
     layout::{Header, Kind, OPEN, Position, WORD, difference, span},
     lock::Led,
     patience::{Patience, Waiting},
+    prefetch,
 };
 
 /// What is to be put.
@@ -45,6 +46,8 @@ enum Fit {
     Nowhere,
 }
 
+/// So far ahead of a record lines are fetched.
+const AHEAD: usize = 256;
 /// How many pauses 4 KiB of fresh memory are worth.
 const PAUSES: usize = 100;
 /// The room by which the ring grows before it waits for the consumer again.
@@ -127,7 +130,7 @@ impl Ring {
                     || fields.state.shutdown.load(SeqCst) != OPEN
                     || fields.state.departures.load(SeqCst) != departures
             };
-            if cpu::spin(&fields.get_cpu, look) {
+            if cpu::spin(&fields.get_cpu, 0, look) {
                 continue;
             }
             let patience = waiting.patience;
@@ -178,6 +181,8 @@ impl Ring {
             at = WORD;
         }
         payload.write(at, record.bytes).map_err(|_| Refused::Damaged)?;
+        // By the time that another record goes there, the line has come from where it was read last.
+        prefetch::for_writing(self.data, place.end + AHEAD);
         let next = self.word(place.end)?;
         let first = self.word(place.header)?;
         let mark = self.word(head.offset())?;

@@ -24,6 +24,7 @@ mod routine;
 #[cfg(test)]
 mod portable;
 mod single;
+mod words;
 
 /// Copies `len` bytes out of shared memory.
 ///
@@ -34,7 +35,13 @@ mod single;
 #[inline]
 pub unsafe fn copy_out(shared: *const u8, private: *mut u8, len: usize) {
     // SAFETY: By the contract of this function.
-    if !unsafe { single::copy_out(shared, private, len) } {
+    if unsafe { single::copy_out(shared, private, len) } {
+        return;
+    }
+    if words::are_few(shared, len) {
+        // SAFETY: As above, and aligned.
+        unsafe { words::copy_out(shared, private, len) };
+    } else {
         // SAFETY: As above.
         unsafe { routine::copy(private, shared, len) };
     }
@@ -49,7 +56,13 @@ pub unsafe fn copy_out(shared: *const u8, private: *mut u8, len: usize) {
 #[inline]
 pub unsafe fn copy_in(private: *const u8, shared: *mut u8, len: usize) {
     // SAFETY: By the contract of this function.
-    if !unsafe { single::copy_in(private, shared, len) } {
+    if unsafe { single::copy_in(private, shared, len) } {
+        return;
+    }
+    if words::are_few(shared, len) {
+        // SAFETY: As above, and aligned.
+        unsafe { words::copy_in(private, shared, len) };
+    } else {
         // SAFETY: As above.
         unsafe { routine::copy(shared, private, len) };
     }
