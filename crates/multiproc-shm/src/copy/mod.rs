@@ -24,7 +24,8 @@ mod routine;
 #[cfg(test)]
 mod portable;
 mod single;
-mod words;
+#[cfg_attr(any(miri, not(target_arch = "x86_64")), path = "none.rs")]
+mod few;
 
 /// Copies `len` bytes out of shared memory.
 ///
@@ -38,10 +39,8 @@ pub unsafe fn copy_out(shared: *const u8, private: *mut u8, len: usize) {
     if unsafe { single::copy_out(shared, private, len) } {
         return;
     }
-    if words::are_few(shared, len) {
-        // SAFETY: As above, and aligned.
-        unsafe { words::copy_out(shared, private, len) };
-    } else {
+    // SAFETY: As above.
+    if !unsafe { few::copy(private, shared, len) } {
         // SAFETY: As above.
         unsafe { routine::copy(private, shared, len) };
     }
@@ -59,10 +58,8 @@ pub unsafe fn copy_in(private: *const u8, shared: *mut u8, len: usize) {
     if unsafe { single::copy_in(private, shared, len) } {
         return;
     }
-    if words::are_few(shared, len) {
-        // SAFETY: As above, and aligned.
-        unsafe { words::copy_in(private, shared, len) };
-    } else {
+    // SAFETY: As above.
+    if !unsafe { few::copy(shared, private, len) } {
         // SAFETY: As above.
         unsafe { routine::copy(shared, private, len) };
     }
