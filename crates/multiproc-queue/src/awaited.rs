@@ -6,14 +6,18 @@ use multiproc_sys::readiness::{Registered, Side};
 use tokio::time::timeout;
 
 use crate::{
-    GetError, Queue, Receiver, TryGetError, calls, codec::Code, port::Port, ring::Patience,
+    GetError, Queue, Receiver, TryGetError,
+    calls::{self, as_it_is},
+    codec::Code,
+    port::Port,
+    ring::Patience,
 };
 
 /// How often a task that waits looks whether anybody is left who could put.
 const SLICE: Duration = Duration::from_millis(500);
 
 async fn get<T, C: Code<T>>(port: &Port) -> Result<T, GetError> {
-    let attempt = || calls::get::<T, C>(port, None, Patience::None);
+    let attempt = || calls::get::<T, C, _>(port, None, Patience::None, as_it_is);
     match attempt() {
         Ok(item) => return Ok(item),
         Err(TryGetError::Failed(err)) => return Err(err),

@@ -79,8 +79,8 @@ impl From<Refused> for Failed {
 pub(crate) enum Overflow {
     /// The caller waits, as long as its patience lasts.
     Wait(Patience),
-    /// A thread of this process puts it when there is.
-    Feed,
+    /// The same in a bounded queue; in another, a thread of this process puts it when there is room.
+    Usual(Patience),
 }
 
 impl Port {
@@ -133,12 +133,20 @@ impl Port {
             return self.put_specially(bytes, handles, overflow);
         }
         let record = Record { bytes, fds: &[], outbox: None, in_file: false };
-        match overflow {
-            Overflow::Wait(patience) => self.put_record(&record, patience).map(Some),
-            Overflow::Feed => match self.put_record(&record, Patience::None) {
+        match self.patience(overflow) {
+            Some(patience) => self.put_record(&record, patience).map(Some),
+            None => match self.put_record(&record, Patience::None) {
                 Err(Failed::TimedOut) => self.feed(Parcel::new(bytes.to_vec(), Vec::new(), false)),
                 result => result.map(Some),
             },
+        }
+    }
+
+    /// How long a call waits for room; none if what has no room goes to a thread.
+    fn patience(&self, overflow: Overflow) -> Option<Patience> {
+        match overflow {
+            Overflow::Usual(_) if self.core.ring.bound().is_none() => None,
+            Overflow::Usual(patience) | Overflow::Wait(patience) => Some(patience),
         }
     }
 
@@ -157,10 +165,10 @@ impl Port {
             let handles = [&[file.into()], handles].concat();
             Parcel::new((bytes.len() as u64).to_ne_bytes().to_vec(), handles, true)
         };
-        match overflow {
-            Overflow::Wait(patience) => self.put_parcel(&parcel, patience).map(Some),
-            Overflow::Feed if feeder::is_busy(&self.core) => self.feed(parcel),
-            Overflow::Feed => match self.put_parcel(&parcel, Patience::None) {
+        match self.patience(overflow) {
+            Some(patience) => self.put_parcel(&parcel, patience).map(Some),
+            None if feeder::is_busy(&self.core) => self.feed(parcel),
+            None => match self.put_parcel(&parcel, Patience::None) {
                 Err(Failed::TimedOut) => self.feed(parcel),
                 result => result.map(Some),
             },

@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::{
     Closed, GetError, Iter, IterUntil, NotClosed, Postcard, PutError, QueueError, Receiver, Sender,
     TryGetError, TryPutError,
-    calls::{self, never_empty, never_full},
+    calls::{self, as_it_is, never_empty, never_full},
     codec::Code,
     feeder,
     port::{Overflow, Port},
@@ -95,9 +95,8 @@ impl<T, C: Code<T>> Queue<T, C> {
     /// [`PutError`], with the item inside.
     #[inline]
     pub fn put(&self, value: T) -> Result<(), PutError<T>> {
-        calls::put::<T, C>(&self.port, value, self.overflow(Patience::Endless))
+        calls::put::<T, C, _>(&self.port, value, Overflow::Usual(Patience::Endless), never_full)
             .map(drop)
-            .map_err(never_full)
     }
 
     /// Puts an item if there is room.
@@ -112,7 +111,8 @@ impl<T, C: Code<T>> Queue<T, C> {
     #[doc(alias = "put_nowait")]
     #[inline]
     pub fn try_put(&self, value: T) -> Result<(), TryPutError<T>> {
-        calls::put::<T, C>(&self.port, value, self.overflow(Patience::None)).map(drop)
+        calls::put::<T, C, _>(&self.port, value, Overflow::Usual(Patience::None), as_it_is)
+            .map(drop)
     }
 
     /// Puts an item, waiting for room for at most `timeout`.
@@ -121,7 +121,8 @@ impl<T, C: Code<T>> Queue<T, C> {
     ///
     /// [`TryPutError::Full`] when time is up, else as [`put`](Self::put); with the item inside.
     pub fn put_timeout(&self, value: T, timeout: Duration) -> Result<(), TryPutError<T>> {
-        calls::put::<T, C>(&self.port, value, self.overflow(Patience::of(timeout))).map(drop)
+        calls::put::<T, C, _>(&self.port, value, Overflow::Usual(Patience::of(timeout)), as_it_is)
+            .map(drop)
     }
 
     /// Puts a copy of an item, as [`put`](Self::put) does.
@@ -140,9 +141,9 @@ impl<T, C: Code<T>> Queue<T, C> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn put_ref(&self, value: &T) -> Result<(), PutError<()>> {
-        calls::put_ref::<T, C>(&self.port, value, self.overflow(Patience::Endless))
+        calls::put_ref::<T, C>(&self.port, value, Overflow::Usual(Patience::Endless))
             .map(drop)
-            .map_err(|reason| never_full(calls::put_error((), reason)))
+            .map_err(|reason| never_full(calls::put_error((), *reason)))
     }
 
     /// Puts every item of an iterator, in its order, and returns their number.
@@ -178,7 +179,7 @@ impl<T, C: Code<T>> Queue<T, C> {
     /// [`GetError`]. An item that cannot be decoded is lost, and the next one is not.
     #[inline]
     pub fn get(&self) -> Result<T, GetError> {
-        calls::get::<T, C>(&self.port, None, Patience::Endless).map_err(never_empty)
+        calls::get::<T, C, _>(&self.port, None, Patience::Endless, never_empty)
     }
 
     /// Takes an item if there is one.
@@ -193,7 +194,7 @@ impl<T, C: Code<T>> Queue<T, C> {
     #[doc(alias = "get_nowait")]
     #[inline]
     pub fn try_get(&self) -> Result<T, TryGetError> {
-        calls::get::<T, C>(&self.port, None, Patience::None)
+        calls::get::<T, C, _>(&self.port, None, Patience::None, as_it_is)
     }
 
     /// Takes an item, waiting for one for at most `timeout`.
@@ -202,7 +203,7 @@ impl<T, C: Code<T>> Queue<T, C> {
     ///
     /// [`TryGetError::Empty`] when time is up, else as [`get`](Self::get).
     pub fn get_timeout(&self, timeout: Duration) -> Result<T, TryGetError> {
-        calls::get::<T, C>(&self.port, None, Patience::of(timeout))
+        calls::get::<T, C, _>(&self.port, None, Patience::of(timeout), as_it_is)
     }
 
     /// Waits for an item, and takes it with those behind it that are there already, `max` at most.
@@ -279,8 +280,9 @@ impl<T, C: Code<T>> Queue<T, C> {
     ///
     /// As [`put`](Self::put).
     pub fn put_numbered(&self, value: T) -> Result<u32, PutError<T>> {
-        let number = calls::put::<T, C>(&self.port, value, Overflow::Wait(Patience::Endless));
-        number.map(Option::unwrap_or_default).map_err(never_full)
+        let overflow = Overflow::Wait(Patience::Endless);
+        let number = calls::put::<T, C, _>(&self.port, value, overflow, never_full)?;
+        Ok(number.unwrap_or_default())
     }
 
     /// Takes an item as [`get`](Self::get) does, and claims it before it is taken.
@@ -305,16 +307,7 @@ impl<T, C: Code<T>> Queue<T, C> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn get_claimed(&self, claim: &AtomicU64) -> Result<T, GetError> {
-        calls::get::<T, C>(&self.port, Some(claim), Patience::Endless).map_err(never_empty)
-    }
-
-    /// A queue without bound hands what does not fit to a thread.
-    #[inline]
-    fn overflow(&self, patience: Patience) -> Overflow {
-        match self.port.core.ring.bound() {
-            None => Overflow::Feed,
-            Some(_) => Overflow::Wait(patience),
-        }
+        calls::get::<T, C, _>(&self.port, Some(claim), Patience::Endless, never_empty)
     }
 }
 
