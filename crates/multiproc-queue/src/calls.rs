@@ -88,8 +88,13 @@ pub(crate) fn get<T, C: Code<T>, E>(
     failed: fn(TryGetError) -> E,
 ) -> Result<T, E> {
     let mut landing = C::landing(if C::USES_BUFFER { buffer::take() } else { Vec::new() });
-    if !port.get_at_once(&mut landing, claim) {
-        return get_patiently::<T, C>(port, landing, claim, patience).map_err(failed);
+    let mut may_linger = true;
+    while !port.get_at_once(&mut landing, claim) {
+        if !may_linger || !port.linger(patience) {
+            return get_patiently::<T, C>(port, landing, claim, patience).map_err(failed);
+        }
+        // Once: what has come may be more than an item of bytes.
+        may_linger = false;
     }
     match finish::<T, C>(landing, Vec::new()) {
         Ok(item) => Ok(item),

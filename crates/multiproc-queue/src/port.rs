@@ -213,7 +213,12 @@ impl Port {
         !self.is_closed() && self.ends.get.is_some() && self.core.ring.get_at_once(landing, claim)
     }
 
-    /// Takes the oldest item.
+    /// True if an item has come within a moment. Who has no patience does not wait that long.
+    pub(crate) fn linger(&self, patience: Patience) -> bool {
+        !matches!(patience, Patience::None) && self.core.ring.linger()
+    }
+
+    /// Takes the oldest item, by a call that has [lingered](Self::linger).
     pub(crate) fn get(
         &self,
         landing: &mut impl Landing,
@@ -225,7 +230,7 @@ impl Port {
         }
         let Some(end) = &self.ends.get else { return Err(Failed::Closed) };
         let inbox = Inbox(end.socket.as_fd());
-        let mut waiting = Waiting::new(patience);
+        let mut waiting = Waiting::lingered(patience);
         loop {
             match self.core.ring.get(landing, claim, inbox, &mut waiting) {
                 Ok(taken) => return Ok(taken),

@@ -1,5 +1,7 @@
 //! Taking a record.
 
+use std::hint::spin_loop;
+
 use multiproc_shm::SharedBytes;
 use multiproc_sys::primitive::{
     AtomicU64,
@@ -16,6 +18,13 @@ use super::{
 
 /// For how many pauses a consumer lets producers be at most.
 const MOST_CALM: u32 = 15;
+
+/// With every so many records a consumer looks how close it is to the producers.
+const CHASE: u32 = 16;
+/// So many records are close.
+const CLOSE: u32 = 32;
+/// For how many pauses a consumer that is close lets the producers get ahead: about two microseconds.
+const BEHIND: u32 = 128;
 
 /// What was taken, besides its payload.
 #[derive(Debug)]
@@ -56,7 +65,34 @@ impl Ring {
         if SOFT < end {
             self.trim_if_drained();
         }
+        if tail.count().is_multiple_of(CHASE) {
+            self.fall_behind(tail.count());
+        }
         true
+    }
+
+    /// Looks for a record for a moment, without the lock, if producers are at work on another core and nobody else waits.
+    #[inline(never)]
+    pub(crate) fn linger(&self) -> bool {
+        let fields = self.fields();
+        if fields.get.side.is_owned() || fields.state.watched.load(Relaxed) != 0 {
+            return false;
+        }
+        let tail = Position(fields.tail.load(Relaxed));
+        let look = || self.is_there(tail);
+        cpu::spin(&fields.put_cpu, self.calm(tail.count()), look)
+    }
+
+    /// Lets the producers get ahead, where this consumer is on their heels: it finds each record, but the two take the
+    /// line of it from each other for every single one, which takes longer than all else.
+    #[inline(never)]
+    fn fall_behind(&self, number: u32) {
+        let fields = self.fields();
+        let ahead = difference(Position(fields.head.load(Relaxed)).count(), number);
+        let has_waited = difference(number, fields.get.waited.load(Relaxed)) < CHASE;
+        if ahead < CLOSE && !has_waited && cpu::is_elsewhere(&fields.put_cpu) {
+            (0..BEHIND).for_each(|_| spin_loop());
+        }
     }
 
     /// The payload of the record at `position`, and where it ends, if the record exists and is nothing but bytes.
@@ -188,8 +224,9 @@ impl Ring {
                 || fields.state.shutdown.load(SeqCst) != OPEN
                 || fields.state.departures.load(SeqCst) != departures
         };
-        let calm = self.calm(tail.count());
-        if cpu::spin(&fields.put_cpu, calm, look) {
+        if !std::mem::take(&mut waiting.has_lingered)
+            && cpu::spin(&fields.put_cpu, self.calm(tail.count()), look)
+        {
             return Ok(());
         }
         let patience = waiting.patience;
@@ -200,13 +237,14 @@ impl Ring {
         Ok(())
     }
 
-    /// For how many pauses a consumer that has found nothing lets the producers be; with the lock held.
+    /// For how many pauses a consumer that has found nothing lets the producers be.
     ///
     /// Where the records since the last wait came in one go, more are on their way, and to wait a little gets a number of
     /// them for one transfer of their line. Where there was one, somebody waits for the answer.
     fn calm(&self, number: u32) -> u32 {
         let get = &self.fields().get;
-        let came = difference(number, get.waited.swap(number, Relaxed));
+        let came = difference(number, get.waited.load(Relaxed));
+        get.waited.store(number, Relaxed);
         let calm = get.calm.load(Relaxed);
         let calm = if came > 1 { (2 * calm + 1).min(MOST_CALM) } else { calm / 2 };
         get.calm.store(calm, Relaxed);
@@ -243,6 +281,6 @@ impl Ring {
             && fields.tail.load(SeqCst) == tail
             && fields.state.shutdown.load(SeqCst) == OPEN
             && fields.state.watched.load(SeqCst) == 0
-            && fields.put.packet.load(SeqCst) == fields.get.swept.load(SeqCst)
+            && fields.packet.load(SeqCst) == fields.get.swept.load(SeqCst)
     }
 }

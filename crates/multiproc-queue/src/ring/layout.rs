@@ -42,6 +42,9 @@ pub(super) struct Fields {
     pub(super) put: Group<PutSide>,
     /// Where the next record goes. Written by producers, under their lock.
     pub(super) head: Group<AtomicU64>,
+    /// The number of the last packet of descriptors that was, or was about to be, sent. Written by producers, and looked
+    /// at by consumers that wait.
+    pub(super) packet: Group<AtomicU64>,
     /// Written by consumers.
     pub(super) get: Group<GetSide>,
     /// Where the oldest record is. Written by consumers, under their lock: the store that takes a record.
@@ -88,8 +91,6 @@ pub(super) struct PutSide {
     pub(super) reserved: AtomicU64,
     /// No byte from here on has memory, but perhaps that of one mark.
     pub(super) high: AtomicU64,
-    /// The number of the last packet of descriptors that was, or was about to be, sent.
-    pub(super) packet: AtomicU64,
 }
 
 #[repr(C)]

@@ -87,6 +87,8 @@ impl Slices {
 #[derive(Debug)]
 pub(crate) struct Waiting {
     pub(super) patience: Patience,
+    /// True if the caller has looked for a while already.
+    pub(super) has_lingered: bool,
     slices: Option<Slices>,
     /// The number of departures of which this call knows.
     departures: Option<u32>,
@@ -95,7 +97,12 @@ pub(crate) struct Waiting {
 impl Waiting {
     #[inline]
     pub(crate) fn new(patience: Patience) -> Self {
-        Self { patience, slices: None, departures: None }
+        Self { patience, has_lingered: false, slices: None, departures: None }
+    }
+
+    /// Of a call that has looked for a while already.
+    pub(crate) fn lingered(patience: Patience) -> Self {
+        Self { has_lingered: true, ..Self::new(patience) }
     }
 
     pub(super) fn departures(&mut self, state: &State) -> &mut u32 {

@@ -70,9 +70,12 @@ fn step_so_far(victim: &Victim, count: usize) -> bool {
     (0..count).all(|_| victim.step())
 }
 
-fn killed_put(others: Others) {
+fn killed_put(others: Others, put_one: fn(&Ring)) {
     let ring = Arc::new(small(1 << 20, 0));
     *WATCHED.lock().unwrap() = Some(Arc::clone(&ring));
+    // So that there is memory for what is put in the short way.
+    put(&ring, b"before");
+    get(&ring);
     let (leader, locker) = (Helper::new(), Helper::new());
     every_step(|count| {
         let slot = Position(ring.fields().tail.load(SeqCst));
@@ -82,7 +85,7 @@ fn killed_put(others: Others) {
             leader.start(move || tell.send(get(&shared)).unwrap());
             leader.settle(&ring);
         }
-        let victim = Victim::new(|| put(&ring, b"victim's"));
+        let victim = Victim::new(|| put_one(&ring));
         let goes_on = step_so_far(&victim, count);
         if others == Others::LeaderAndLocker {
             let shared = Arc::clone(&ring);
@@ -118,7 +121,7 @@ fn killed_put(others: Others) {
     });
 }
 
-fn killed_get(others: Others) {
+fn killed_get(others: Others, get_one: fn(&Ring)) {
     let ring = Arc::new(small(1 << 20, 1));
     *WATCHED.lock().unwrap() = Some(Arc::clone(&ring));
     let (leader, locker) = (Helper::new(), Helper::new());
@@ -129,7 +132,7 @@ fn killed_get(others: Others) {
             leader.start(move || put(&shared, b"second"));
             leader.settle(&ring);
         }
-        let victim = Victim::new(|| drop(get(&ring)));
+        let victim = Victim::new(|| get_one(&ring));
         let goes_on = step_so_far(&victim, count);
         let (tell, told) = mpsc::channel();
         if others == Others::LeaderAndLocker {
@@ -171,34 +174,57 @@ fn killed_get(others: Others) {
     });
 }
 
+fn put_shortly(ring: &Ring) {
+    assert!(ring.put_at_once(b"victim's").is_some());
+}
+
+fn put_long(ring: &Ring) {
+    put_the_long_way(ring, b"victim's", Patience::Endless).unwrap();
+}
+
+fn get_shortly(ring: &Ring) {
+    assert!(ring.get_at_once(&mut Vec::new(), None));
+}
+
+fn get_long(ring: &Ring) {
+    let inbox = NO_PACKETS.with(|end| end.try_clone().unwrap());
+    get_the_long_way(ring, Patience::Endless, &inbox).unwrap();
+}
+
 #[test]
 fn put_killed_alone() {
-    watched(|| killed_put(Others::Nobody));
+    watched(|| killed_put(Others::Nobody, put_shortly));
+    watched(|| killed_put(Others::Nobody, put_long));
 }
 
 #[test]
 fn put_killed_before_a_sleeping_leader() {
-    watched(|| killed_put(Others::Leader));
+    watched(|| killed_put(Others::Leader, put_shortly));
+    watched(|| killed_put(Others::Leader, put_long));
 }
 
 #[test]
 fn put_killed_before_a_sleeping_leader_and_a_locker() {
-    watched(|| killed_put(Others::LeaderAndLocker));
+    watched(|| killed_put(Others::LeaderAndLocker, put_shortly));
+    watched(|| killed_put(Others::LeaderAndLocker, put_long));
 }
 
 #[test]
 fn get_killed_alone() {
-    watched(|| killed_get(Others::Nobody));
+    watched(|| killed_get(Others::Nobody, get_shortly));
+    watched(|| killed_get(Others::Nobody, get_long));
 }
 
 #[test]
 fn get_killed_before_a_sleeping_leader() {
-    watched(|| killed_get(Others::Leader));
+    watched(|| killed_get(Others::Leader, get_shortly));
+    watched(|| killed_get(Others::Leader, get_long));
 }
 
 #[test]
 fn get_killed_before_a_sleeping_leader_and_a_locker() {
-    watched(|| killed_get(Others::LeaderAndLocker));
+    watched(|| killed_get(Others::LeaderAndLocker, get_shortly));
+    watched(|| killed_get(Others::LeaderAndLocker, get_long));
 }
 
 /// How many steps of the kernel's calls for descriptors are left out at a time.
