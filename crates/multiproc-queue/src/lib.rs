@@ -42,6 +42,7 @@ mod buffer;
 mod port;
 mod feeder;
 mod calls;
+mod batch;
 mod queue;
 mod iter;
 mod sender;

@@ -30,7 +30,7 @@ use crate::{
     codec::Landing,
     core::{Core, FILE_FROM},
     feeder::{self, Parcel},
-    ring::{Inbox, Patience, Record, Refused, Ring, Taken, Waiting},
+    ring::{Inbox, Patience, Record, Refused, Ring, Run, Taken, Waiting},
 };
 
 /// One side of a queue.
@@ -211,6 +211,18 @@ impl Port {
         claim: Option<&AtomicU64>,
     ) -> bool {
         !self.is_closed() && self.ends.get.is_some() && self.core.ring.get_at_once(landing, claim)
+    }
+
+    /// Puts items of nothing but bytes, as far as each takes no more than writing it; returns their number.
+    pub(crate) fn put_run(&self, run: &Run, first: usize) -> usize {
+        let may = !self.is_closed() && self.core.backlog.load(Relaxed) == 0;
+        if may { self.core.ring.put_run(run, first) } else { 0 }
+    }
+
+    /// Takes up to `max` items, as far as each is there and takes no more than copying; returns their number.
+    pub(crate) fn get_run(&self, run: &mut Run, max: usize, claim: Option<&AtomicU64>) -> usize {
+        let may = !self.is_closed() && self.ends.get.is_some();
+        if may { self.core.ring.get_run(run, max, claim) } else { 0 }
     }
 
     /// True if an item has come within a moment. Who has no patience does not wait that long.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
     Closed, GetError, Iter, IterUntil, NotClosed, Postcard, PutError, QueueError, Receiver, Sender,
-    TryGetError, TryPutError,
+    TryGetError, TryPutError, batch,
     calls::{self, as_it_is, never_empty, never_full},
     codec::Code,
     feeder,
@@ -146,13 +146,15 @@ impl<T, C: Code<T>> Queue<T, C> {
             .map_err(|reason| never_full(calls::put_error((), *reason)))
     }
 
-    /// Puts every item of an iterator, in its order, and returns their number.
+    /// Puts every item of an iterator, in its order, and returns their number; faster than one by one.
     ///
-    /// Others see each as soon as it is put.
+    /// Items are gathered, up to 64 at a time, before they are put in one go. For an iterator that takes its time, whose
+    /// items others are to see at once, call [`put`](Self::put) for each.
     ///
     /// # Errors
     ///
-    /// As [`put`](Self::put), with the item at which it stopped; those before it are put.
+    /// As [`put`](Self::put), with the item at which it stopped. Those before it are put; of those behind it, up to 63 may
+    /// have been taken from the iterator, and are dropped.
     ///
     /// # Examples
     ///
@@ -164,12 +166,7 @@ impl<T, C: Code<T>> Queue<T, C> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn put_many(&self, items: impl IntoIterator<Item = T>) -> Result<usize, PutError<T>> {
-        let mut count = 0;
-        for item in items {
-            self.put(item)?;
-            count += 1;
-        }
-        Ok(count)
+        batch::put_many::<T, C>(&self.port, items)
     }
 
     /// Takes an item, waiting for one.
@@ -206,23 +203,44 @@ impl<T, C: Code<T>> Queue<T, C> {
         calls::get::<T, C, _>(&self.port, None, Patience::of(timeout), as_it_is)
     }
 
-    /// Waits for an item, and takes it with those behind it that are there already, `max` at most.
+    /// Waits for an item, and takes it with those behind it that are there already, `max` at most; faster than one by one.
+    ///
+    /// # If a process dies
+    ///
+    /// A process that is killed while it does this may have had `max` items in its hands.
     ///
     /// # Errors
     ///
-    /// As [`get`](Self::get) for the first. An error at a later one ends the batch and comes again, or, if an item was
-    /// lost by it, not.
+    /// As [`get`](Self::get), if there is no item to return. An item among others that cannot be decoded is lost, which the
+    /// log tells.
     pub fn get_many(&self, max: usize) -> Result<Vec<T>, GetError> {
-        let mut items = Vec::new();
-        if max > 0 {
-            items.push(self.get()?);
-        }
-        while items.len() < max
-            && let Ok(item) = self.try_get()
-        {
-            items.push(item);
-        }
-        Ok(items)
+        batch::get_many::<T, C>(&self.port, max)
+    }
+
+    /// Takes items as [`get_many`](Self::get_many) does, and claims them before they are taken.
+    ///
+    /// As [`get_claimed`](Self::get_claimed): `claim` is set to the number of the first record plus one in its lower half,
+    /// and the number of records less one in its upper half. The records of a batch have numbers that follow one another.
+    /// Fewer than are there may be taken, for one store claims them all.
+    ///
+    /// # Errors
+    ///
+    /// As [`get_many`](Self::get_many).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    ///
+    /// let (q, claim) = (multiproc_queue::Queue::<u32>::new()?, AtomicU64::new(0));
+    /// let first = q.put_numbered(7)?;
+    /// q.put_many([8, 9, 10])?;
+    /// assert_eq!(q.get_many_claimed(3, &claim)?, [7, 8, 9]);
+    /// assert_eq!(claim.load(Ordering::SeqCst), 2 << 32 | u64::from(first) + 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn get_many_claimed(&self, max: usize, claim: &AtomicU64) -> Result<Vec<T>, GetError> {
+        batch::get_many_claimed::<T, C>(&self.port, max, claim)
     }
 
     /// Iterates over the items that are there, without waiting.

@@ -97,7 +97,7 @@ impl Ring {
 
     /// The payload of the record at `position`, and where it ends, if the record exists and is nothing but bytes.
     #[inline]
-    fn plain_record(&self, position: Position) -> Option<(SharedBytes<'_>, usize)> {
+    pub(super) fn plain_record(&self, position: Position) -> Option<(SharedBytes<'_>, usize)> {
         let header = Header(self.word(position.offset()).ok()?.load(Acquire));
         if !header.is_plain(position.count()) {
             return None;
@@ -110,7 +110,7 @@ impl Ring {
 
     /// Takes the records from `tail` to `next`: the store from which on they are this process's alone.
     #[inline]
-    fn take_up_to(&self, tail: Position, next: Position, claim: Option<&AtomicU64>) {
+    pub(super) fn take_up_to(&self, tail: Position, next: Position, claim: Option<&AtomicU64>) {
         let fields = self.fields();
         if let Some(claim) = claim {
             let more = u64::from(difference(next.count(), tail.count())) - 1;

@@ -18,6 +18,7 @@ mod packets;
 mod event;
 mod put;
 mod get;
+mod run;
 mod state;
 mod tasks;
 #[cfg(test)]
@@ -44,6 +45,7 @@ pub(crate) use packets::Inbox;
 pub(crate) use patience::{Patience, Waiting};
 pub(crate) use put::Record;
 pub(crate) use refused::Refused;
+pub(crate) use run::Run;
 
 /// Address ranges to try, from the best: a limit may forbid the larger ones.
 const CAPACITIES: [usize; 4] = [1 << 30, 1 << 27, 1 << 24, 1 << 20];

@@ -27,7 +27,7 @@ pub(crate) struct Record<'a> {
 
 /// Where a record goes.
 #[derive(Clone, Copy, Debug)]
-struct Place {
+pub(super) struct Place {
     /// Where its header goes: at `head`, or where the mark leads that stands there then.
     header: usize,
     payload: usize,
@@ -73,7 +73,7 @@ impl Ring {
 
     /// A place right behind the last record that is known to be free and to have memory.
     #[inline]
-    fn place_ahead(&self, head: Position, length: usize) -> Option<Place> {
+    pub(super) fn place_ahead(&self, head: Position, length: usize) -> Option<Place> {
         let put = &self.fields().put;
         let tail = Position(put.tail_seen.load(Relaxed));
         let (payload, end) = span(head.offset(), length);
@@ -164,7 +164,7 @@ impl Ring {
 
     /// Writes the record. The last store of a header or mark is what makes it exist.
     #[inline]
-    fn commit(
+    pub(super) fn commit(
         &self,
         head: Position,
         place: Place,
