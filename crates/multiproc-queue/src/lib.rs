@@ -51,6 +51,8 @@ mod simple_queue;
 mod joinable_queue;
 #[cfg(feature = "tokio")]
 mod awaited;
+#[cfg(test)]
+mod properties;
 
 #[cfg(feature = "python")]
 pub use codec::Pickle;

@@ -8,7 +8,7 @@ use std::cell::Cell;
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use super::{Inbox, Patience, Record, Refused, Ring, Taken, Waiting};
+use super::{Inbox, Patience, Record, Refused, Ring, Run, Taken, Waiting};
 
 thread_local! {
     /// True in threads that never look again by themselves, so that a wake-up that is lost is found out.

@@ -227,6 +227,55 @@ fn get_killed_before_a_sleeping_leader_and_a_locker() {
     watched(|| killed_get(Others::LeaderAndLocker, get_long));
 }
 
+#[test]
+fn put_of_several_killed_leaves_the_first_of_them() {
+    watched(|| {
+        let ring = small(1 << 20, 0);
+        put(&ring, b"before");
+        get(&ring);
+        let mut run = Run::default();
+        let strings: [&[u8]; 3] = [b"one", b"two", b"and three"];
+        strings.into_iter().for_each(|string| run.push(string));
+        every_nth_step(5, |count| {
+            let victim = Victim::new(|| assert_eq!(ring.put_run(&run, 0), 3));
+            let goes_on = step_so_far(&victim, count);
+            if goes_on {
+                victim.kill();
+            }
+            put(&ring, b"ours");
+            let items: Vec<_> = std::iter::from_fn(|| try_get(&ring)).collect();
+            let there = items.len() - 1;
+            assert!(items[..there] == strings[..there] && items[there] == b"ours", "{items:?}");
+            assert!(goes_on || there == 3);
+            goes_on
+        });
+    });
+}
+
+#[test]
+fn get_of_several_killed_takes_all_or_none() {
+    watched(|| {
+        let ring = small(1 << 20, 0);
+        let strings: [&[u8]; 3] = [b"one", b"two", b"and three"];
+        // With room for them, so that the victim's steps are not those of the allocator.
+        let mut run = Run::default();
+        strings.into_iter().for_each(|string| run.push(string));
+        run.clear();
+        every_nth_step(5, |count| {
+            strings.into_iter().for_each(|string| put(&ring, string));
+            let victim = Victim::new(|| assert_eq!(ring.get_run(&mut run, 9, None), 3));
+            let goes_on = step_so_far(&victim, count);
+            if goes_on {
+                victim.kill();
+            }
+            let items: Vec<_> = std::iter::from_fn(|| try_get(&ring)).collect();
+            assert!(items.is_empty() || items == strings, "after {count}: {items:?}");
+            assert!(goes_on || items.is_empty());
+            goes_on
+        });
+    });
+}
+
 /// How many steps of the kernel's calls for descriptors are left out at a time.
 const STRIDE: usize = 211;
 
