@@ -72,7 +72,7 @@ impl Case for Queues {
 
     fn limit(&mut self) -> Result<Figures> {
         Ok(vec![match self.0 {
-            What::RoundTrip { cross } => raw::round_trip(TRIPS, cross)?,
+            What::RoundTrip { cross } => raw::word_trip(TRIPS, cross)?,
             What::Flow { item, pairs, count } => {
                 let share = count / pairs as u32;
                 let us = raw::ring_flow(Flow { bytes: item.bytes(), pairs, share })?;
@@ -117,10 +117,10 @@ where
 }
 
 /// Takes a producer's seat and puts so many items.
-fn produce(go: &Event, count: u32, mut put: impl FnMut(u32)) {
+fn produce(go: &Event, count: u32, put: impl FnMut(u32)) {
     pin_to_number(0).expect("the bench runs on two cores");
     let _ = go.wait();
-    (0..count).for_each(|number| put(number));
+    (0..count).for_each(put);
 }
 
 const OPEN: &str = "nobody ends the queue";

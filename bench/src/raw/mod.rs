@@ -19,7 +19,7 @@ pub(crate) use fork::fork_and_wait;
 pub(crate) use idle::{forked_idle_memory, say_ready_and_wait, spawned_idle_memory};
 pub(crate) use pool::{bytes_there_and_back, forks, parked_exchange, spinning_exchange, squares};
 pub(crate) use replies::{Replies, SHORT};
-pub(crate) use ring::{Flow, ring_flow};
+pub(crate) use ring::{Flow, ring_flow, word_trip};
 pub(crate) use server::Server;
 pub(crate) use sync::{compare_exchange_pair, counter, death, robust_pair, round_trip};
 pub(crate) use talk::{Framing, echo, flow};

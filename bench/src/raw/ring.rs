@@ -8,12 +8,15 @@ use std::{
     io,
     ptr::{copy_nonoverlapping, null_mut},
     sync::atomic::{
-        AtomicU64,
-        Ordering::{Acquire, Relaxed, Release},
+        AtomicU32, AtomicU64,
+        Ordering::{AcqRel, Acquire, Relaxed, Release},
     },
 };
 
-use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+use rustix::{
+    mm::{MapFlags, ProtFlags, mmap_anonymous, munmap},
+    thread::futex::{self, Flags},
+};
 
 use super::fork;
 use crate::machine::{now_us, pin_to_number};
@@ -34,10 +37,10 @@ pub(crate) fn ring_flow(flow: Flow) -> io::Result<f64> {
     let ring = Ring::new(flow.bytes)?;
     let [go, ends @ ..] = ring.words();
     let mut children = Vec::new();
-    for number in 0..flow.pairs {
+    for end in &ends[..flow.pairs] {
         children.push(fork::fork(|| {
             let result = pin_to_number(1).map(|()| ring.take(flow.share));
-            ends[number].store(now_us() as u64, Release);
+            end.store(now_us() as u64, Release);
             libc::c_int::from(result.is_err())
         })?);
         children.push(fork::fork(|| {
@@ -57,6 +60,60 @@ pub(crate) fn ring_flow(flow: Flow) -> io::Result<f64> {
     children.into_iter().try_for_each(fork::wait)?;
     let end = ends.iter().map(|end| end.load(Acquire)).max().unwrap_or(0);
     Ok(end as f64 - begin)
+}
+
+/// How often one looks before it sleeps, where the other runs on another core.
+const SPINS: u32 = 2000;
+
+/// Microseconds there and back by two words: a waiter spins where that can help, then sleeps, and is woken only then.
+pub(crate) fn word_trip(count: u32, cross: bool) -> io::Result<f64> {
+    let ring = Ring::new(8)?;
+    let [there, back, ..] = ring.words().map(|word| {
+        // SAFETY: Half of a word that is used in no other way.
+        unsafe { AtomicU32::from_ptr(word.as_ptr().cast()) }
+    });
+    let spins = if cross { SPINS } else { 0 };
+    let _ = pin_to_number(0);
+    let child = fork::fork(|| {
+        let _ = pin_to_number(usize::from(cross));
+        for _ in 0..count {
+            wait_for(there, spins);
+            give(back);
+        }
+        0
+    })?;
+    let begin = now_us();
+    for _ in 0..count {
+        give(there);
+        wait_for(back, spins);
+    }
+    let figure = (now_us() - begin) / f64::from(count);
+    fork::wait(child)?;
+    Ok(figure)
+}
+
+const EMPTY: u32 = 0;
+const GIVEN: u32 = 1;
+const ASLEEP: u32 = 2;
+
+fn give(word: &AtomicU32) {
+    if word.swap(GIVEN, AcqRel) == ASLEEP {
+        let _ = futex::wake(word, Flags::empty(), 1);
+    }
+}
+
+fn wait_for(word: &AtomicU32, spins: u32) {
+    for _ in 0..spins {
+        if word.load(Acquire) == GIVEN {
+            break;
+        }
+        spin_loop();
+    }
+    while word.load(Acquire) != GIVEN {
+        let _ = word.compare_exchange(EMPTY, ASLEEP, AcqRel, Relaxed);
+        let _ = futex::wait(word, Flags::empty(), ASLEEP, None);
+    }
+    word.store(EMPTY, Release);
 }
 
 /// Slots, each with a word that says whose turn it is, and an item.

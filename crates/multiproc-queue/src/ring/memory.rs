@@ -97,7 +97,7 @@ impl Ring {
     }
 
     /// True if there is more memory than going round below the soft limit ever reserves.
-    fn is_large(&self) -> bool {
+    pub(super) fn is_large(&self) -> bool {
         let put = &self.fields().put;
         let soft = put.soft.load(Relaxed) as usize;
         (soft + step(soft) + PAGE) < put.high.load(Relaxed) as usize

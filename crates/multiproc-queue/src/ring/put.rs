@@ -106,7 +106,8 @@ impl Ring {
                 return Err(Refused::ShutDown);
             }
             let head = Position(fields.head.load(Relaxed));
-            let place = self.find_place(head, record)?;
+            let is_hasty = matches!(waiting.patience, Patience::None);
+            let place = self.find_place(head, record, is_hasty)?;
             if let Some(place) = place {
                 self.make_memory(place.end + WORD)?;
                 match self.send_packet(record) {
@@ -202,7 +203,12 @@ impl Ring {
     }
 
     /// A place for a record, or none if there is no room.
-    fn find_place(&self, head: Position, record: &Record<'_>) -> Result<Option<Place>, Refused> {
+    fn find_place(
+        &self,
+        head: Position,
+        record: &Record<'_>,
+        is_hasty: bool,
+    ) -> Result<Option<Place>, Refused> {
         let length = record.bytes.len() + if record.fds.is_empty() { 0 } else { WORD };
         let fields = self.fields();
         let put = &fields.put;
@@ -220,6 +226,9 @@ impl Ring {
             match self.fit(head, tail, length) {
                 Fit::Ahead(place) => return Ok(Some(place)),
                 Fit::Round(place) => {
+                    if self.is_large() && !is_hasty && cpu::is_elsewhere(&fields.get_cpu) {
+                        self.let_drain(head, tail, length);
+                    }
                     self.trim_behind(head);
                     put.top.store(0, Relaxed);
                     put.turn.store(head.offset() as u64, Relaxed);
@@ -276,6 +285,20 @@ impl Ring {
             return Fit::Round(start);
         }
         if is_below(&ahead, self.capacity) { Fit::Grow(ahead) } else { Fit::Nowhere }
+    }
+
+    /// Lets a consumer that is at work take what is left of a backlog, before the ring goes round.
+    ///
+    /// Else producers that are as fast as it keep the ring as large as it has ever become, and all records go by way of
+    /// the memory instead of the cache. Ends as soon as the consumer is not at work.
+    fn let_drain(&self, head: Position, mut tail: Position, length: usize) {
+        let soft = self.fields().put.soft.load(Relaxed) as usize;
+        while tail.offset() <= head.offset() && soft < head.offset() - tail.offset() {
+            if !self.pause_until_moved(tail, &mut (PAUSES * (1 + length / 4096))) {
+                return;
+            }
+            tail = Position(self.fields().tail.load(Acquire));
+        }
     }
 
     /// Waits for at most so many pauses until a consumer has taken something.
