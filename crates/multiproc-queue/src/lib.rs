@@ -32,7 +32,7 @@
 //! # Crate features
 //!
 //! - **python** (off by default): the codec `Pickle`.
-//! - **tokio** (off by default): `get_async` of [`Queue`] and [`Receiver`].
+//! - **tokio** (off by default): `get_async` of [`Queue`] and [`Receiver`], `put_async` of [`Queue`] and [`Sender`].
 
 mod ring;
 pub mod codec;

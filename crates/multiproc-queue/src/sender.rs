@@ -67,6 +67,11 @@ impl<T, C> Sender<T, C> {
         Self { port, types: PhantomData }
     }
 
+    #[cfg(feature = "tokio")]
+    pub(crate) fn port(&self) -> &Port {
+        &self.port
+    }
+
     /// The number of items, as [`Queue::qsize`](crate::Queue::qsize).
     #[must_use]
     pub fn qsize(&self) -> usize {

@@ -25,7 +25,7 @@ fn watched(test: impl FnOnce() + Send + 'static) {
         test();
         let _ = done.send(());
     });
-    match wait.recv_timeout(Duration::from_secs(120)) {
+    match wait.recv_timeout(Duration::from_secs(300)) {
         Ok(()) | Err(mpsc::RecvTimeoutError::Disconnected) => thread.join().unwrap(),
         Err(mpsc::RecvTimeoutError::Timeout) => {
             let ring = WATCHED.lock().unwrap().take();
@@ -49,12 +49,8 @@ enum Others {
     LeaderAndLocker,
 }
 
-/// Kills after 0, 1, 2, ... instructions, until the operation ends before that.
-fn every_step(kill_after: impl FnMut(usize) -> bool) {
-    every_nth_step(1, kill_after);
-}
-
-/// As above, of a long operation only so many; after every one where `MULTIPROC_TEST_POINTS` is 0.
+/// Kills after 0, 1, 2, ... instructions, until the operation ends before that; of a long one only after so many each,
+/// and after every one where `MULTIPROC_TEST_POINTS` is 0.
 fn every_nth_step(stride: usize, mut kill_after: impl FnMut(usize) -> bool) {
     let all = env::var("MULTIPROC_TEST_POINTS").is_ok_and(|points| points == "0");
     let stride = if all { 1 } else { stride };
@@ -70,14 +66,14 @@ fn step_so_far(victim: &Victim, count: usize) -> bool {
     (0..count).all(|_| victim.step())
 }
 
-fn killed_put(others: Others, put_one: fn(&Ring)) {
+fn killed_put(others: Others, stride: usize, put_one: fn(&Ring)) {
     let ring = Arc::new(small(1 << 20, 0));
     *WATCHED.lock().unwrap() = Some(Arc::clone(&ring));
     // So that there is memory for what is put in the short way.
     put(&ring, b"before");
     get(&ring);
     let (leader, locker) = (Helper::new(), Helper::new());
-    every_step(|count| {
+    every_nth_step(stride, |count| {
         let slot = Position(ring.fields().tail.load(SeqCst));
         let (tell, told) = mpsc::channel();
         if others != Others::Nobody {
@@ -121,11 +117,11 @@ fn killed_put(others: Others, put_one: fn(&Ring)) {
     });
 }
 
-fn killed_get(others: Others, get_one: fn(&Ring)) {
+fn killed_get(others: Others, stride: usize, get_one: fn(&Ring)) {
     let ring = Arc::new(small(1 << 20, 1));
     *WATCHED.lock().unwrap() = Some(Arc::clone(&ring));
     let (leader, locker) = (Helper::new(), Helper::new());
-    every_step(|count| {
+    every_nth_step(stride, |count| {
         put(&ring, b"first");
         if others != Others::Nobody {
             let shared = Arc::clone(&ring);
@@ -193,38 +189,38 @@ fn get_long(ring: &Ring) {
 
 #[test]
 fn put_killed_alone() {
-    watched(|| killed_put(Others::Nobody, put_shortly));
-    watched(|| killed_put(Others::Nobody, put_long));
+    watched(|| killed_put(Others::Nobody, 1, put_shortly));
+    watched(|| killed_put(Others::Nobody, 3, put_long));
 }
 
 #[test]
 fn put_killed_before_a_sleeping_leader() {
-    watched(|| killed_put(Others::Leader, put_shortly));
-    watched(|| killed_put(Others::Leader, put_long));
+    watched(|| killed_put(Others::Leader, 1, put_shortly));
+    watched(|| killed_put(Others::Leader, 3, put_long));
 }
 
 #[test]
 fn put_killed_before_a_sleeping_leader_and_a_locker() {
-    watched(|| killed_put(Others::LeaderAndLocker, put_shortly));
-    watched(|| killed_put(Others::LeaderAndLocker, put_long));
+    watched(|| killed_put(Others::LeaderAndLocker, 1, put_shortly));
+    watched(|| killed_put(Others::LeaderAndLocker, 3, put_long));
 }
 
 #[test]
 fn get_killed_alone() {
-    watched(|| killed_get(Others::Nobody, get_shortly));
-    watched(|| killed_get(Others::Nobody, get_long));
+    watched(|| killed_get(Others::Nobody, 1, get_shortly));
+    watched(|| killed_get(Others::Nobody, 3, get_long));
 }
 
 #[test]
 fn get_killed_before_a_sleeping_leader() {
-    watched(|| killed_get(Others::Leader, get_shortly));
-    watched(|| killed_get(Others::Leader, get_long));
+    watched(|| killed_get(Others::Leader, 1, get_shortly));
+    watched(|| killed_get(Others::Leader, 3, get_long));
 }
 
 #[test]
 fn get_killed_before_a_sleeping_leader_and_a_locker() {
-    watched(|| killed_get(Others::LeaderAndLocker, get_shortly));
-    watched(|| killed_get(Others::LeaderAndLocker, get_long));
+    watched(|| killed_get(Others::LeaderAndLocker, 1, get_shortly));
+    watched(|| killed_get(Others::LeaderAndLocker, 3, get_long));
 }
 
 #[test]
