@@ -10,6 +10,10 @@ before it serves.
     flow LENGTH COUNT       messages to a child, each on a core of its own
     pairs LOCK              acquire and release
     array COUNT             go through an array of that many numbers
+    queue small|LENGTH PAIRS COUNT
+                            items through a queue, from so many processes to as many
+    trip onecore|cross COUNT
+                            a number through a queue and back through another
     pool ROW                what that row does with a pool
     manager KIND CLIENTS COUNT  calls of so many clients, each so many
 """
@@ -19,6 +23,7 @@ import sys
 import connection
 import manager
 import pool
+import queues
 import start
 import sync
 
@@ -36,6 +41,10 @@ def figures(order, *words):
         return sync.pairs(words[0])
     if order == "array":
         return sync.array(int(words[0]))
+    if order == "queue":
+        return queues.flow(words[0], int(words[1]), int(words[2]))
+    if order == "trip":
+        return queues.trip(words[0], int(words[1]))
     if order == "pool":
         return pool.use_pool(words[0])
     if order == "manager":

@@ -6,6 +6,7 @@ mod idle;
 mod manager;
 mod plans;
 mod pool;
+mod queue;
 mod start;
 mod sync;
 
@@ -58,6 +59,8 @@ enum Work {
     Arrays(usize),
     /// Lock, wait and wake.
     Sync(sync::What),
+    /// Put and take.
+    Queue(queue::What),
     /// Send a number to a child and back, so many times a round.
     Echo(u32),
     /// Send a child messages of that many bytes, so many a round.
@@ -79,6 +82,7 @@ pub(crate) fn serve(name: &str) -> Result<()> {
         Work::Arrays(len) => Box::new(array::Arrays::new(len)?),
         Work::Manager(what, count) => Box::new(manager::Managers::new(what, count)?),
         Work::Sync(what) => Box::new(sync::Sync(what)),
+        Work::Queue(what) => Box::new(queue::Queues(what)),
         Work::Echo(count) => Box::new(connection::Echo::new(plan.seats, count)?),
         Work::Flow(length, count) => Box::new(connection::Flow::new(plan.seats, length, count)?),
     };

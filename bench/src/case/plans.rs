@@ -1,6 +1,6 @@
 //! The cases that there are.
 
-use super::{Plan, Work, manager, pool, sync};
+use super::{Plan, Work, manager, pool, queue, sync};
 use crate::{machine::Seats, ours::Method};
 
 /// Every case, in the order of the table.
@@ -211,6 +211,111 @@ pub(crate) const PLANS: &[Plan] = &[
         seats: Seats::Any,
         python: "array 1000000",
         work: Work::Arrays(1_000_000),
+    },
+    Plan {
+        name: "queue.1p1c.serde",
+        rows: &["queue.1p1c.serde"],
+        family: "queue.1p1c.serde",
+        touched_mib: 0,
+        seats: Seats::Any,
+        python: "queue small 1 30000",
+        work: Work::Queue(queue::What::Flow {
+            item: queue::Item::Serde,
+            pairs: 1,
+            count: 2_000_000,
+        }),
+    },
+    Plan {
+        name: "queue.1p1c.plain",
+        rows: &["queue.1p1c.plain"],
+        family: "queue.1p1c.plain",
+        touched_mib: 0,
+        seats: Seats::Any,
+        python: "queue small 1 30000",
+        work: Work::Queue(queue::What::Flow {
+            item: queue::Item::Plain,
+            pairs: 1,
+            count: 6_000_000,
+        }),
+    },
+    Plan {
+        name: "queue.2p2c",
+        rows: &["queue.2p2c"],
+        family: "queue.2p2c",
+        touched_mib: 0,
+        seats: Seats::Any,
+        python: "queue small 2 30000",
+        work: Work::Queue(queue::What::Flow {
+            item: queue::Item::Plain,
+            pairs: 2,
+            count: 6_000_000,
+        }),
+    },
+    Plan {
+        name: "queue.4p4c",
+        rows: &["queue.4p4c"],
+        family: "queue.4p4c",
+        touched_mib: 0,
+        seats: Seats::Any,
+        python: "queue small 4 30000",
+        work: Work::Queue(queue::What::Flow {
+            item: queue::Item::Plain,
+            pairs: 4,
+            count: 6_000_000,
+        }),
+    },
+    Plan {
+        name: "queue.64b",
+        rows: &["queue.64b"],
+        family: "queue.64b",
+        touched_mib: 0,
+        seats: Seats::Any,
+        python: "queue 64 1 30000",
+        work: Work::Queue(queue::What::Flow {
+            item: queue::Item::Short,
+            pairs: 1,
+            count: 4_000_000,
+        }),
+    },
+    Plan {
+        name: "queue.4k",
+        rows: &["queue.4k"],
+        family: "queue.4k",
+        touched_mib: 0,
+        seats: Seats::Any,
+        python: "queue 4096 1 20000",
+        work: Work::Queue(queue::What::Flow {
+            item: queue::Item::Page,
+            pairs: 1,
+            count: 1_000_000,
+        }),
+    },
+    Plan {
+        name: "queue.1m",
+        rows: &["queue.1m"],
+        family: "queue.1m",
+        touched_mib: 0,
+        seats: Seats::Any,
+        python: "queue 1048576 1 200",
+        work: Work::Queue(queue::What::Flow { item: queue::Item::Long, pairs: 1, count: 5_000 }),
+    },
+    Plan {
+        name: "queue.roundtrip.onecore",
+        rows: &["queue.roundtrip.onecore"],
+        family: "queue.roundtrip.onecore",
+        touched_mib: 0,
+        seats: Seats::Any,
+        python: "trip onecore 3000",
+        work: Work::Queue(queue::What::RoundTrip { cross: false }),
+    },
+    Plan {
+        name: "queue.roundtrip.cross",
+        rows: &["queue.roundtrip.cross"],
+        family: "queue.roundtrip.cross",
+        touched_mib: 0,
+        seats: Seats::Any,
+        python: "trip cross 3000",
+        work: Work::Queue(queue::What::RoundTrip { cross: true }),
     },
     Plan {
         name: "pool.map1m.serde",

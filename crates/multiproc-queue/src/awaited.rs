@@ -1,4 +1,4 @@
-//! The calls that wait for an item, awaited: the feature `tokio`.
+//! The calls that wait for an item or for room, awaited: the feature `tokio`.
 
 use std::{os::fd::AsFd, sync::Arc, time::Duration};
 
@@ -6,14 +6,18 @@ use multiproc_sys::readiness::{Registered, Side};
 use tokio::time::timeout;
 
 use crate::{
-    GetError, Queue, Receiver, TryGetError, calls, codec::Code, port::Port, ring::Patience,
+    GetError, PutError, Queue, Receiver, Sender, TryGetError, TryPutError,
+    calls::{self, as_it_is},
+    codec::Code,
+    port::{Overflow, Port},
+    ring::Patience,
 };
 
 /// How often a task that waits looks whether anybody is left who could put.
 const SLICE: Duration = Duration::from_millis(500);
 
 async fn get<T, C: Code<T>>(port: &Port) -> Result<T, GetError> {
-    let attempt = || calls::get::<T, C>(port, None, Patience::None);
+    let attempt = || calls::get::<T, C, _>(port, None, Patience::None, as_it_is);
     match attempt() {
         Ok(item) => return Ok(item),
         Err(TryGetError::Failed(err)) => return Err(err),
@@ -43,7 +47,77 @@ async fn get<T, C: Code<T>>(port: &Port) -> Result<T, GetError> {
     }
 }
 
+/// A task that waits for room looks again after this, then after twice as long, up to the longest.
+const FIRST_LOOK: Duration = Duration::from_micros(200);
+const LONGEST_LOOK: Duration = Duration::from_millis(20);
+
+async fn put<T, C: Code<T>>(port: &Port, mut value: T) -> Result<(), PutError<T>> {
+    let (mut pause, mut since_asked) = (FIRST_LOOK, Duration::ZERO);
+    loop {
+        let overflow = Overflow::Usual(Patience::None);
+        match calls::put::<T, C, _>(port, value, overflow, as_it_is) {
+            Ok(_) => return Ok(()),
+            Err(TryPutError::Failed(err)) => return Err(err),
+            Err(TryPutError::Full(back)) => value = back,
+        }
+        if SLICE <= since_asked {
+            if !port.may_be_taken() {
+                return Err(PutError::Abandoned(value));
+            }
+            since_asked = Duration::ZERO;
+        }
+        tokio::time::sleep(pause).await;
+        since_asked += pause;
+        pause = (pause * 2).min(LONGEST_LOOK);
+    }
+}
+
+impl<T, C: Code<T>> Sender<T, C> {
+    /// Awaits room for an item, and puts it; as [`Queue::put_async`].
+    ///
+    /// # Errors
+    ///
+    /// As [`put`](Self::put).
+    ///
+    /// # Panics
+    ///
+    /// Panics when it has to wait outside a tokio runtime, or in one without time.
+    pub async fn put_async(&self, value: T) -> Result<(), PutError<T>> {
+        put::<T, C>(self.port(), value).await
+    }
+}
+
 impl<T, C: Code<T>> Queue<T, C> {
+    /// Awaits room for an item, and puts it.
+    ///
+    /// Nobody is woken by room: while the queue is full the task looks again, first after 0.2 ms, later every 20 ms. A
+    /// queue without bound takes the item at once. A future that is dropped has put nothing, and its item is dropped.
+    ///
+    /// # Errors
+    ///
+    /// As [`put`](Self::put).
+    ///
+    /// # Panics
+    ///
+    /// Panics when it has to wait outside a tokio runtime, or in one without time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let q = multiproc_queue::Queue::<u32>::bounded(1)?;
+    /// q.put_async(1).await?;
+    /// let (put, got) = tokio::join!(q.put_async(2), async { q.get() });
+    /// put?;
+    /// assert_eq!((got?, q.get_async().await?), (1, 2));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn put_async(&self, value: T) -> Result<(), PutError<T>> {
+        put::<T, C>(self.port(), value).await
+    }
+
     /// Awaits an item, and takes it.
     ///
     /// A future that is dropped, as `tokio::time::timeout` does, has taken nothing.

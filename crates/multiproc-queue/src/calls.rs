@@ -1,26 +1,33 @@
 //! Putting and taking values: what the queues have in common.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use multiproc_sys::{memfd, primitive::AtomicU64};
 
 use crate::{
-    Broken, CodecError, GetError, PutError, TryGetError, TryPutError,
+    Broken, CodecError, GetError, PutError, TryGetError, TryPutError, buffer,
     codec::Code,
     port::{Failed, Overflow, Port},
     ring::{Patience, Refused, Taken},
 };
 
-/// Puts a value; returns its record's number if it is in the ring already.
+/// For a call that tells what it found.
+#[cold]
+pub(crate) fn as_it_is<E>(error: E) -> E {
+    error
+}
+
+/// Puts a value; returns its record's number if it is in the ring already. `failed` says what an error is to the caller.
 #[inline]
-pub(crate) fn put<T, C: Code<T>>(
+pub(crate) fn put<T, C: Code<T>, E>(
     port: &Port,
     value: T,
     overflow: Overflow,
-) -> Result<Option<u32>, TryPutError<T>> {
+    failed: fn(TryPutError<T>) -> E,
+) -> Result<Option<u32>, E> {
     match put_ref::<T, C>(port, &value, overflow) {
         Ok(number) => Ok(number),
-        Err(reason) => Err(put_error(value, reason)),
+        Err(reason) => Err(failed(put_error(value, *reason))),
     }
 }
 
@@ -30,13 +37,17 @@ pub(crate) fn put_ref<T, C: Code<T>>(
     port: &Port,
     value: &T,
     overflow: Overflow,
-) -> Result<Option<u32>, Failed> {
-    let mut buffer = if C::USES_BUFFER { port.core.take_buffer() } else { Vec::new() };
-    let result = C::encode(value, &mut buffer, |bytes, handles| port.put(bytes, handles, overflow));
+) -> Result<Option<u32>, Box<Failed>> {
+    let mut buffer = if C::USES_BUFFER { buffer::take() } else { Vec::new() };
+    let result =
+        C::encode(value, &mut buffer, |bytes, handles| match port.put_at_once(bytes, handles) {
+            Some(number) => Ok(Some(number)),
+            None => port.put(bytes, handles, overflow).map_err(Box::new),
+        });
     if C::USES_BUFFER {
-        port.core.give_buffer(buffer);
+        buffer::give(buffer);
     }
-    result.unwrap_or_else(|err| Err(Failed::Encode(err)))
+    result.unwrap_or_else(|err| Err(Box::new(Failed::Encode(err))))
 }
 
 #[cold]
@@ -59,6 +70,7 @@ pub(crate) fn put_error<T>(value: T, reason: Failed) -> TryPutError<T> {
 }
 
 /// For a call that waits as long as it takes.
+#[cold]
 pub(crate) fn never_full<T>(error: TryPutError<T>) -> PutError<T> {
     match error {
         TryPutError::Failed(error) => error,
@@ -67,24 +79,53 @@ pub(crate) fn never_full<T>(error: TryPutError<T>) -> PutError<T> {
     }
 }
 
-/// Takes a value.
+/// Takes a value. `failed` says what an error is to the caller.
 #[inline]
-pub(crate) fn get<T, C: Code<T>>(
+pub(crate) fn get<T, C: Code<T>, E>(
     port: &Port,
     claim: Option<&AtomicU64>,
     patience: Patience,
+    failed: fn(TryGetError) -> E,
+) -> Result<T, E> {
+    let mut landing = C::landing(if C::USES_BUFFER { buffer::take() } else { Vec::new() });
+    let mut may_linger = true;
+    while !port.get_at_once(&mut landing, claim) {
+        if !may_linger || !port.linger(patience) {
+            return get_patiently::<T, C>(port, landing, claim, patience).map_err(failed);
+        }
+        // Once: what has come may be more than an item of bytes.
+        may_linger = false;
+    }
+    match finish::<T, C>(landing, Vec::new()) {
+        Ok(item) => Ok(item),
+        Err(err) => Err(failed(TryGetError::Failed(GetError::Decode(err)))),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn get_patiently<T, C: Code<T>>(
+    port: &Port,
+    mut landing: C::Landing,
+    claim: Option<&AtomicU64>,
+    patience: Patience,
 ) -> Result<T, TryGetError> {
-    let mut buffer = if C::USES_BUFFER { port.core.take_buffer() } else { Vec::new() };
-    let mut landing = C::landing(std::mem::take(&mut buffer));
     let taken = port.get(&mut landing, claim, patience).map_err(get_error)?;
     if taken.in_file || !taken.is_complete {
         return finish_file::<T, C>(taken).map_err(TryGetError::Failed);
     }
-    let item = C::finish(landing, taken.fds, &mut buffer);
+    finish::<T, C>(landing, taken.fds).map_err(|err| TryGetError::Failed(GetError::Decode(err)))
+}
+
+/// Makes the item of what has landed.
+#[inline]
+fn finish<T, C: Code<T>>(landing: C::Landing, fds: Vec<OwnedFd>) -> Result<T, CodecError> {
+    let mut buffer = Vec::new();
+    let item = C::finish(landing, fds, &mut buffer);
     if C::USES_BUFFER {
-        port.core.give_buffer(buffer);
+        buffer::give(buffer);
     }
-    item.map_err(|err| TryGetError::Failed(GetError::Decode(err)))
+    item
 }
 
 /// Reads an item that came as a file, whose length is what the file itself says.
@@ -120,6 +161,7 @@ fn get_error(reason: Failed) -> TryGetError {
 }
 
 /// For a call that waits as long as it takes.
+#[cold]
 pub(crate) fn never_empty(error: TryGetError) -> GetError {
     match error {
         TryGetError::Failed(error) => error,

@@ -11,9 +11,7 @@ use multiproc_sys::primitive::{AtomicBool, AtomicUsize};
 use crate::ring::Ring;
 
 /// Items longer than this travel as a file: the ring would keep four times as much memory for the next one.
-const FILE_FROM: usize = 8 << 20;
-/// A buffer that has grown beyond this is not kept.
-const MOST_KEPT: usize = 64 * 1024;
+pub(crate) const FILE_FROM: usize = 8 << 20;
 
 /// The ring as this process has it mapped, and what waits to be put into it.
 #[derive(Debug)]
@@ -24,8 +22,6 @@ pub(crate) struct Core {
     pub(crate) backlog: AtomicUsize,
     /// True if nobody wants to wait for the backlog at the exit of this process.
     pub(crate) is_cancelled: AtomicBool,
-    // Only ever tried: in the child of a fork it may be locked for ever.
-    buffer: Mutex<Vec<u8>>,
 }
 
 /// The queues of this process, so that one that arrives twice is mapped once.
@@ -44,7 +40,6 @@ impl Core {
             ring,
             backlog: AtomicUsize::new(0),
             is_cancelled: AtomicBool::new(false),
-            buffer: Mutex::new(Vec::new()),
         });
         known.retain(|_, core| core.strong_count() > 0);
         known.insert(identity, Arc::downgrade(&core));
@@ -56,20 +51,5 @@ impl Core {
     pub(crate) fn longest(&self) -> usize {
         // The number of a packet may go in front.
         FILE_FROM.min(self.ring.longest() - size_of::<u64>())
-    }
-
-    /// A buffer that has been used before, if it is not in use.
-    #[inline]
-    pub(crate) fn take_buffer(&self) -> Vec<u8> {
-        self.buffer.try_lock().map(|mut buffer| std::mem::take(&mut *buffer)).unwrap_or_default()
-    }
-
-    #[inline]
-    pub(crate) fn give_buffer(&self, buffer: Vec<u8>) {
-        if buffer.capacity() <= MOST_KEPT
-            && let Ok(mut kept) = self.buffer.try_lock()
-        {
-            *kept = buffer;
-        }
     }
 }

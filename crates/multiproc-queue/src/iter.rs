@@ -29,7 +29,7 @@ impl<T, C: Code<T>> Iterator for Iter<'_, T, C> {
     type Item = Result<T, GetError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        match calls::get::<T, C>(self.port, None, Patience::Endless).map_err(never_empty) {
+        match calls::get::<T, C, _>(self.port, None, Patience::Endless, never_empty) {
             Err(GetError::ShutDown | GetError::Abandoned) => None,
             other => Some(other),
         }

@@ -32,15 +32,17 @@
 //! # Crate features
 //!
 //! - **python** (off by default): the codec `Pickle`.
-//! - **tokio** (off by default): `get_async` of [`Queue`] and [`Receiver`].
+//! - **tokio** (off by default): `get_async` of [`Queue`] and [`Receiver`], `put_async` of [`Queue`] and [`Sender`].
 
 mod ring;
 pub mod codec;
 mod error;
 mod core;
+mod buffer;
 mod port;
 mod feeder;
 mod calls;
+mod batch;
 mod queue;
 mod iter;
 mod sender;
@@ -49,6 +51,8 @@ mod simple_queue;
 mod joinable_queue;
 #[cfg(feature = "tokio")]
 mod awaited;
+#[cfg(test)]
+mod properties;
 
 #[cfg(feature = "python")]
 pub use codec::Pickle;

@@ -28,9 +28,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use crate::{
     CodecError, QueueError,
     codec::Landing,
-    core::Core,
+    core::{Core, FILE_FROM},
     feeder::{self, Parcel},
-    ring::{Inbox, Patience, Record, Refused, Ring, Taken, Waiting},
+    ring::{Inbox, Patience, Record, Refused, Ring, Run, Taken, Waiting},
 };
 
 /// One side of a queue.
@@ -79,8 +79,8 @@ impl From<Refused> for Failed {
 pub(crate) enum Overflow {
     /// The caller waits, as long as its patience lasts.
     Wait(Patience),
-    /// A thread of this process puts it when there is.
-    Feed,
+    /// The same in a bounded queue; in another, a thread of this process puts it when there is room.
+    Usual(Patience),
 }
 
 impl Port {
@@ -108,8 +108,17 @@ impl Port {
         Self::of(Arc::clone(&self.core), Ends { put: None, get: self.ends.get.clone() })
     }
 
-    /// Puts an item, and returns its record's number if it is in the ring.
+    /// Puts an item of nothing but bytes, if that takes no more than writing them; returns its record's number.
     #[inline]
+    pub(crate) fn put_at_once(&self, bytes: &[u8], handles: &[Handle]) -> Option<u32> {
+        let may = handles.is_empty()
+            && bytes.len() <= FILE_FROM
+            && !self.is_closed()
+            && self.core.backlog.load(Relaxed) == 0;
+        if may { self.core.ring.put_at_once(bytes) } else { None }
+    }
+
+    /// Puts an item, and returns its record's number if it is in the ring.
     pub(crate) fn put(
         &self,
         bytes: &[u8],
@@ -124,12 +133,20 @@ impl Port {
             return self.put_specially(bytes, handles, overflow);
         }
         let record = Record { bytes, fds: &[], outbox: None, in_file: false };
-        match overflow {
-            Overflow::Wait(patience) => self.put_record(&record, patience).map(Some),
-            Overflow::Feed => match self.put_record(&record, Patience::None) {
+        match self.patience(overflow) {
+            Some(patience) => self.put_record(&record, patience).map(Some),
+            None => match self.put_record(&record, Patience::None) {
                 Err(Failed::TimedOut) => self.feed(Parcel::new(bytes.to_vec(), Vec::new(), false)),
                 result => result.map(Some),
             },
+        }
+    }
+
+    /// How long a call waits for room; none if what has no room goes to a thread.
+    fn patience(&self, overflow: Overflow) -> Option<Patience> {
+        match overflow {
+            Overflow::Usual(_) if self.core.ring.bound().is_none() => None,
+            Overflow::Usual(patience) | Overflow::Wait(patience) => Some(patience),
         }
     }
 
@@ -148,10 +165,10 @@ impl Port {
             let handles = [&[file.into()], handles].concat();
             Parcel::new((bytes.len() as u64).to_ne_bytes().to_vec(), handles, true)
         };
-        match overflow {
-            Overflow::Wait(patience) => self.put_parcel(&parcel, patience).map(Some),
-            Overflow::Feed if feeder::is_busy(&self.core) => self.feed(parcel),
-            Overflow::Feed => match self.put_parcel(&parcel, Patience::None) {
+        match self.patience(overflow) {
+            Some(patience) => self.put_parcel(&parcel, patience).map(Some),
+            None if feeder::is_busy(&self.core) => self.feed(parcel),
+            None => match self.put_parcel(&parcel, Patience::None) {
                 Err(Failed::TimedOut) => self.feed(parcel),
                 result => result.map(Some),
             },
@@ -174,7 +191,6 @@ impl Port {
         self.put_record(&record, patience)
     }
 
-    #[inline]
     fn put_record(&self, record: &Record<'_>, patience: Patience) -> Result<u32, Failed> {
         let mut waiting = Waiting::new(patience);
         loop {
@@ -187,8 +203,34 @@ impl Port {
         }
     }
 
-    /// Takes the oldest item.
+    /// Takes the oldest item, if it is there and takes no more than copying; else returns false.
     #[inline]
+    pub(crate) fn get_at_once(
+        &self,
+        landing: &mut impl Landing,
+        claim: Option<&AtomicU64>,
+    ) -> bool {
+        !self.is_closed() && self.ends.get.is_some() && self.core.ring.get_at_once(landing, claim)
+    }
+
+    /// Puts items of nothing but bytes, as far as each takes no more than writing it; returns their number.
+    pub(crate) fn put_run(&self, run: &Run, first: usize) -> usize {
+        let may = !self.is_closed() && self.core.backlog.load(Relaxed) == 0;
+        if may { self.core.ring.put_run(run, first) } else { 0 }
+    }
+
+    /// Takes up to `max` items, as far as each is there and takes no more than copying; returns their number.
+    pub(crate) fn get_run(&self, run: &mut Run, max: usize, claim: Option<&AtomicU64>) -> usize {
+        let may = !self.is_closed() && self.ends.get.is_some();
+        if may { self.core.ring.get_run(run, max, claim) } else { 0 }
+    }
+
+    /// True if an item has come within a moment. Who has no patience does not wait that long.
+    pub(crate) fn linger(&self, patience: Patience) -> bool {
+        !matches!(patience, Patience::None) && self.core.ring.linger()
+    }
+
+    /// Takes the oldest item, by a call that has [lingered](Self::linger).
     pub(crate) fn get(
         &self,
         landing: &mut impl Landing,
@@ -200,7 +242,7 @@ impl Port {
         }
         let Some(end) = &self.ends.get else { return Err(Failed::Closed) };
         let inbox = Inbox(end.socket.as_fd());
-        let mut waiting = Waiting::new(patience);
+        let mut waiting = Waiting::lingered(patience);
         loop {
             match self.core.ring.get(landing, claim, inbox, &mut waiting) {
                 Ok(taken) => return Ok(taken),

@@ -12,8 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
     Closed, GetError, Iter, IterUntil, NotClosed, Postcard, PutError, QueueError, Receiver, Sender,
-    TryGetError, TryPutError,
-    calls::{self, never_empty, never_full},
+    TryGetError, TryPutError, batch,
+    calls::{self, as_it_is, never_empty, never_full},
     codec::Code,
     feeder,
     port::{Overflow, Port},
@@ -95,9 +95,8 @@ impl<T, C: Code<T>> Queue<T, C> {
     /// [`PutError`], with the item inside.
     #[inline]
     pub fn put(&self, value: T) -> Result<(), PutError<T>> {
-        calls::put::<T, C>(&self.port, value, self.overflow(Patience::Endless))
+        calls::put::<T, C, _>(&self.port, value, Overflow::Usual(Patience::Endless), never_full)
             .map(drop)
-            .map_err(never_full)
     }
 
     /// Puts an item if there is room.
@@ -112,7 +111,8 @@ impl<T, C: Code<T>> Queue<T, C> {
     #[doc(alias = "put_nowait")]
     #[inline]
     pub fn try_put(&self, value: T) -> Result<(), TryPutError<T>> {
-        calls::put::<T, C>(&self.port, value, self.overflow(Patience::None)).map(drop)
+        calls::put::<T, C, _>(&self.port, value, Overflow::Usual(Patience::None), as_it_is)
+            .map(drop)
     }
 
     /// Puts an item, waiting for room for at most `timeout`.
@@ -121,7 +121,8 @@ impl<T, C: Code<T>> Queue<T, C> {
     ///
     /// [`TryPutError::Full`] when time is up, else as [`put`](Self::put); with the item inside.
     pub fn put_timeout(&self, value: T, timeout: Duration) -> Result<(), TryPutError<T>> {
-        calls::put::<T, C>(&self.port, value, self.overflow(Patience::of(timeout))).map(drop)
+        calls::put::<T, C, _>(&self.port, value, Overflow::Usual(Patience::of(timeout)), as_it_is)
+            .map(drop)
     }
 
     /// Puts a copy of an item, as [`put`](Self::put) does.
@@ -140,18 +141,20 @@ impl<T, C: Code<T>> Queue<T, C> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn put_ref(&self, value: &T) -> Result<(), PutError<()>> {
-        calls::put_ref::<T, C>(&self.port, value, self.overflow(Patience::Endless))
+        calls::put_ref::<T, C>(&self.port, value, Overflow::Usual(Patience::Endless))
             .map(drop)
-            .map_err(|reason| never_full(calls::put_error((), reason)))
+            .map_err(|reason| never_full(calls::put_error((), *reason)))
     }
 
-    /// Puts every item of an iterator, in its order, and returns their number.
+    /// Puts every item of an iterator, in its order, and returns their number; faster than one by one.
     ///
-    /// Others see each as soon as it is put.
+    /// Items are gathered, up to 64 at a time, before they are put in one go. For an iterator that takes its time, whose
+    /// items others are to see at once, call [`put`](Self::put) for each.
     ///
     /// # Errors
     ///
-    /// As [`put`](Self::put), with the item at which it stopped; those before it are put.
+    /// As [`put`](Self::put), with the item at which it stopped. Those before it are put; of those behind it, up to 63 may
+    /// have been taken from the iterator, and are dropped.
     ///
     /// # Examples
     ///
@@ -163,12 +166,7 @@ impl<T, C: Code<T>> Queue<T, C> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn put_many(&self, items: impl IntoIterator<Item = T>) -> Result<usize, PutError<T>> {
-        let mut count = 0;
-        for item in items {
-            self.put(item)?;
-            count += 1;
-        }
-        Ok(count)
+        batch::put_many::<T, C>(&self.port, items)
     }
 
     /// Takes an item, waiting for one.
@@ -178,7 +176,7 @@ impl<T, C: Code<T>> Queue<T, C> {
     /// [`GetError`]. An item that cannot be decoded is lost, and the next one is not.
     #[inline]
     pub fn get(&self) -> Result<T, GetError> {
-        calls::get::<T, C>(&self.port, None, Patience::Endless).map_err(never_empty)
+        calls::get::<T, C, _>(&self.port, None, Patience::Endless, never_empty)
     }
 
     /// Takes an item if there is one.
@@ -193,7 +191,7 @@ impl<T, C: Code<T>> Queue<T, C> {
     #[doc(alias = "get_nowait")]
     #[inline]
     pub fn try_get(&self) -> Result<T, TryGetError> {
-        calls::get::<T, C>(&self.port, None, Patience::None)
+        calls::get::<T, C, _>(&self.port, None, Patience::None, as_it_is)
     }
 
     /// Takes an item, waiting for one for at most `timeout`.
@@ -202,26 +200,47 @@ impl<T, C: Code<T>> Queue<T, C> {
     ///
     /// [`TryGetError::Empty`] when time is up, else as [`get`](Self::get).
     pub fn get_timeout(&self, timeout: Duration) -> Result<T, TryGetError> {
-        calls::get::<T, C>(&self.port, None, Patience::of(timeout))
+        calls::get::<T, C, _>(&self.port, None, Patience::of(timeout), as_it_is)
     }
 
-    /// Waits for an item, and takes it with those behind it that are there already, `max` at most.
+    /// Waits for an item, and takes it with those behind it that are there already, `max` at most; faster than one by one.
+    ///
+    /// # If a process dies
+    ///
+    /// A process that is killed while it does this may have had `max` items in its hands.
     ///
     /// # Errors
     ///
-    /// As [`get`](Self::get) for the first. An error at a later one ends the batch and comes again, or, if an item was
-    /// lost by it, not.
+    /// As [`get`](Self::get), if there is no item to return. An item among others that cannot be decoded is lost, which the
+    /// log tells.
     pub fn get_many(&self, max: usize) -> Result<Vec<T>, GetError> {
-        let mut items = Vec::new();
-        if max > 0 {
-            items.push(self.get()?);
-        }
-        while items.len() < max
-            && let Ok(item) = self.try_get()
-        {
-            items.push(item);
-        }
-        Ok(items)
+        batch::get_many::<T, C>(&self.port, max)
+    }
+
+    /// Takes items as [`get_many`](Self::get_many) does, and claims them before they are taken.
+    ///
+    /// As [`get_claimed`](Self::get_claimed): `claim` is set to the number of the first record plus one in its lower half,
+    /// and the number of records less one in its upper half. The records of a batch have numbers that follow one another.
+    /// Fewer than are there may be taken, for one store claims them all.
+    ///
+    /// # Errors
+    ///
+    /// As [`get_many`](Self::get_many).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    ///
+    /// let (q, claim) = (multiproc_queue::Queue::<u32>::new()?, AtomicU64::new(0));
+    /// let first = q.put_numbered(7)?;
+    /// q.put_many([8, 9, 10])?;
+    /// assert_eq!(q.get_many_claimed(3, &claim)?, [7, 8, 9]);
+    /// assert_eq!(claim.load(Ordering::SeqCst), 2 << 32 | u64::from(first) + 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn get_many_claimed(&self, max: usize, claim: &AtomicU64) -> Result<Vec<T>, GetError> {
+        batch::get_many_claimed::<T, C>(&self.port, max, claim)
     }
 
     /// Iterates over the items that are there, without waiting.
@@ -279,8 +298,9 @@ impl<T, C: Code<T>> Queue<T, C> {
     ///
     /// As [`put`](Self::put).
     pub fn put_numbered(&self, value: T) -> Result<u32, PutError<T>> {
-        let number = calls::put::<T, C>(&self.port, value, Overflow::Wait(Patience::Endless));
-        number.map(Option::unwrap_or_default).map_err(never_full)
+        let overflow = Overflow::Wait(Patience::Endless);
+        let number = calls::put::<T, C, _>(&self.port, value, overflow, never_full)?;
+        Ok(number.unwrap_or_default())
     }
 
     /// Takes an item as [`get`](Self::get) does, and claims it before it is taken.
@@ -305,16 +325,7 @@ impl<T, C: Code<T>> Queue<T, C> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn get_claimed(&self, claim: &AtomicU64) -> Result<T, GetError> {
-        calls::get::<T, C>(&self.port, Some(claim), Patience::Endless).map_err(never_empty)
-    }
-
-    /// A queue without bound hands what does not fit to a thread.
-    #[inline]
-    fn overflow(&self, patience: Patience) -> Overflow {
-        match self.port.core.ring.bound() {
-            None => Overflow::Feed,
-            Some(_) => Overflow::Wait(patience),
-        }
+        calls::get::<T, C, _>(&self.port, Some(claim), Patience::Endless, never_empty)
     }
 }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
     GetError, Iter, Postcard, TryGetError,
-    calls::{self, never_empty},
+    calls::{self, as_it_is, never_empty},
     codec::Code,
     port::Port,
     ring::Patience,
@@ -40,7 +40,7 @@ impl<T, C: Code<T>> Receiver<T, C> {
     ///
     /// [`GetError`]; [`GetError::Abandoned`] as soon as the queue is empty and no [`Sender`](crate::Sender) is left.
     pub fn get(&self) -> Result<T, GetError> {
-        calls::get::<T, C>(&self.port, None, Patience::Endless).map_err(never_empty)
+        calls::get::<T, C, _>(&self.port, None, Patience::Endless, never_empty)
     }
 
     /// Takes an item if there is one.
@@ -49,7 +49,7 @@ impl<T, C: Code<T>> Receiver<T, C> {
     ///
     /// [`TryGetError`].
     pub fn try_get(&self) -> Result<T, TryGetError> {
-        calls::get::<T, C>(&self.port, None, Patience::None)
+        calls::get::<T, C, _>(&self.port, None, Patience::None, as_it_is)
     }
 
     /// Takes an item, waiting for one for at most `timeout`.
@@ -58,7 +58,7 @@ impl<T, C: Code<T>> Receiver<T, C> {
     ///
     /// [`TryGetError`].
     pub fn get_timeout(&self, timeout: Duration) -> Result<T, TryGetError> {
-        calls::get::<T, C>(&self.port, None, Patience::of(timeout))
+        calls::get::<T, C, _>(&self.port, None, Patience::of(timeout), as_it_is)
     }
 
     /// Iterates over all items, waiting for each, until there will be none.

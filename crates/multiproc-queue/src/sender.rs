@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
     Postcard, PutError, TryPutError,
-    calls::{self, never_full},
+    calls::{self, as_it_is, never_full},
     codec::Code,
     port::{Overflow, Port},
     ring::Patience,
@@ -37,9 +37,8 @@ impl<T, C: Code<T>> Sender<T, C> {
     ///
     /// [`PutError`], with the item inside.
     pub fn put(&self, value: T) -> Result<(), PutError<T>> {
-        calls::put::<T, C>(&self.port, value, self.overflow(Patience::Endless))
+        calls::put::<T, C, _>(&self.port, value, Overflow::Usual(Patience::Endless), never_full)
             .map(drop)
-            .map_err(never_full)
     }
 
     /// Puts an item if there is room.
@@ -48,7 +47,8 @@ impl<T, C: Code<T>> Sender<T, C> {
     ///
     /// [`TryPutError`], with the item inside.
     pub fn try_put(&self, value: T) -> Result<(), TryPutError<T>> {
-        calls::put::<T, C>(&self.port, value, self.overflow(Patience::None)).map(drop)
+        calls::put::<T, C, _>(&self.port, value, Overflow::Usual(Patience::None), as_it_is)
+            .map(drop)
     }
 
     /// Puts an item, waiting for room for at most `timeout`.
@@ -57,20 +57,19 @@ impl<T, C: Code<T>> Sender<T, C> {
     ///
     /// [`TryPutError`], with the item inside.
     pub fn put_timeout(&self, value: T, timeout: Duration) -> Result<(), TryPutError<T>> {
-        calls::put::<T, C>(&self.port, value, self.overflow(Patience::of(timeout))).map(drop)
-    }
-
-    fn overflow(&self, patience: Patience) -> Overflow {
-        match self.port.core.ring.bound() {
-            None => Overflow::Feed,
-            Some(_) => Overflow::Wait(patience),
-        }
+        calls::put::<T, C, _>(&self.port, value, Overflow::Usual(Patience::of(timeout)), as_it_is)
+            .map(drop)
     }
 }
 
 impl<T, C> Sender<T, C> {
     pub(crate) fn of(port: Port) -> Self {
         Self { port, types: PhantomData }
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn port(&self) -> &Port {
+        &self.port
     }
 
     /// The number of items, as [`Queue::qsize`](crate::Queue::qsize).

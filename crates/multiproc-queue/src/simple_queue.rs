@@ -62,9 +62,8 @@ impl<T, C: Code<T>> SimpleQueue<T, C> {
     /// [`PutError`], with the item inside.
     #[inline]
     pub fn put(&self, value: T) -> Result<(), PutError<T>> {
-        calls::put::<T, C>(&self.port, value, Overflow::Wait(Patience::Endless))
+        calls::put::<T, C, _>(&self.port, value, Overflow::Wait(Patience::Endless), never_full)
             .map(drop)
-            .map_err(never_full)
     }
 
     /// Takes an item, waiting for one.
@@ -74,7 +73,7 @@ impl<T, C: Code<T>> SimpleQueue<T, C> {
     /// [`GetError`].
     #[inline]
     pub fn get(&self) -> Result<T, GetError> {
-        calls::get::<T, C>(&self.port, None, Patience::Endless).map_err(never_empty)
+        calls::get::<T, C, _>(&self.port, None, Patience::Endless, never_empty)
     }
 }
 

@@ -78,6 +78,20 @@ impl<T: AnyBitPattern + NoUninit> Landing for Row<T> {
     }
 }
 
+/// Appends bytes to a vector; false if there is no memory for them.
+pub(crate) fn land_behind(to: &mut Vec<u8>, bytes: SharedBytes<'_>) -> bool {
+    let (before, length) = (to.len(), bytes.len());
+    if to.try_reserve(length).is_err() {
+        return false;
+    }
+    let place = to.spare_capacity_mut().as_mut_ptr().cast();
+    // SAFETY: There are that many bytes, and the vector has room for them.
+    unsafe { copy::copy_out(bytes.as_ptr().as_ptr(), place, length) };
+    // SAFETY: They have just been written.
+    unsafe { to.set_len(before + length) };
+    true
+}
+
 /// Copies bytes that are a number of values into a vector, in place of what it held.
 fn land_in<T: AnyBitPattern>(values: &mut Vec<T>, bytes: SharedBytes<'_>) -> bool {
     let count = bytes.len() / size_of::<T>().max(1);

@@ -9,6 +9,7 @@ mod pickle;
 
 #[doc(hidden)]
 pub use code::Code;
+pub(crate) use landing::land_behind;
 #[doc(hidden)]
 pub use landing::{Landing, Row, Spot};
 #[cfg(feature = "python")]

@@ -2,12 +2,16 @@
 
 #![expect(unsafe_code, reason = "one call of the C library")]
 
+use std::hint::spin_loop;
+
 use multiproc_sys::primitive::{AtomicU32, Ordering::Relaxed};
 
 /// How often a leader looks before it sleeps, if the other side runs elsewhere.
 const SPINS: u32 = 2000;
 /// Every so many looks it sees whether the other side still does.
 const BETWEEN: u32 = 32;
+/// With every so many records a side sees where it is.
+const NOTED: u32 = 16;
 
 /// The core's number plus one, or 0 where it is not known.
 #[inline]
@@ -16,9 +20,17 @@ fn current() -> u32 {
     unsafe { libc::sched_getcpu() }.wrapping_add(1).cast_unsigned()
 }
 
-/// Notes on which core a side was last at work.
+/// Notes on which core a side was last at work, with the record of this number.
 #[inline]
-pub(super) fn note(cpu: &AtomicU32) {
+pub(super) fn note(cpu: &AtomicU32, number: u32) {
+    // To ask takes longer than to take the lock, and processes seldom move.
+    if number.is_multiple_of(NOTED) {
+        note_now(cpu);
+    }
+}
+
+#[inline(never)]
+fn note_now(cpu: &AtomicU32) {
     let here = current();
     if cpu.load(Relaxed) != here {
         cpu.store(here, Relaxed);
@@ -33,15 +45,21 @@ pub(super) fn is_elsewhere(peer: &AtomicU32) -> bool {
 }
 
 /// Looks again and again while the other side is at work on another core; true as soon as a look succeeds.
-pub(super) fn spin(peer: &AtomicU32, mut look: impl FnMut() -> bool) -> bool {
-    for turn in 0..SPINS {
-        if turn % BETWEEN == 0 && !is_elsewhere(peer) {
-            return false;
-        }
+///
+/// First lets it be for a number of pauses: each look takes the line away from who is writing to it.
+pub(super) fn spin(peer: &AtomicU32, calm: u32, mut look: impl FnMut() -> bool) -> bool {
+    if !is_elsewhere(peer) {
+        return false;
+    }
+    (0..calm).for_each(|_| spin_loop());
+    for turn in 1..=SPINS {
         if look() {
             return true;
         }
-        std::hint::spin_loop();
+        if turn % BETWEEN == 0 && !is_elsewhere(peer) {
+            return false;
+        }
+        spin_loop();
     }
     false
 }

@@ -3,17 +3,15 @@
 //! No `PRIVATE` flag: sleepers and wakers are of different processes. Sleepers of two kinds may share a word, told apart
 //! by a bit; the kernel's own wake-up after a death reaches either.
 
-use std::{
-    num::NonZeroU32,
-    time::{Duration, Instant},
-};
+use std::num::NonZeroU32;
 
 use multiproc_sys::primitive::AtomicU32;
 use rustix::{
     io::Errno,
     thread::futex::{self, Flags},
-    time::{ClockId, Timespec, clock_gettime},
 };
+
+use super::moment::Moment;
 
 /// Those who wait for the lock that is the word itself.
 pub(super) const LOCKERS: NonZeroU32 = NonZeroU32::new(1).expect("not 0");
@@ -38,13 +36,8 @@ pub(super) enum Wake {
 }
 
 /// Sleeps while `word` holds `expected`, until `end`.
-pub(super) fn wait(word: &AtomicU32, expected: u32, kind: NonZeroU32, end: Instant) -> Wake {
-    let left = end.saturating_duration_since(Instant::now());
-    if left.is_zero() {
-        return Wake::TimedOut;
-    }
-    let end = after(left);
-    match futex::wait_bitset(word, Flags::empty(), expected, Some(&end), kind) {
+pub(super) fn wait(word: &AtomicU32, expected: u32, kind: NonZeroU32, end: Moment) -> Wake {
+    match futex::wait_bitset(word, Flags::empty(), expected, Some(&end.timespec()), kind) {
         Ok(()) => Wake::Woken,
         Err(Errno::TIMEDOUT) => Wake::TimedOut,
         // Also where a sandbox forbids it: then it is a busy wait, which is right if not cheap.
@@ -55,18 +48,4 @@ pub(super) fn wait(word: &AtomicU32, expected: u32, kind: NonZeroU32, end: Insta
 /// Wakes at most `count` sleepers of a kind.
 pub(super) fn wake(word: &AtomicU32, count: u32, kind: NonZeroU32) {
     let _ = futex::wake_bitset(word, Flags::empty(), count, kind);
-}
-
-/// The system's clock at a moment to come: this call takes a point in time.
-fn after(left: Duration) -> Timespec {
-    let now = clock_gettime(ClockId::Monotonic);
-    let mut end = Timespec {
-        tv_sec: now.tv_sec.saturating_add(i64::try_from(left.as_secs()).unwrap_or(i64::MAX)),
-        tv_nsec: now.tv_nsec + i64::from(left.subsec_nanos()),
-    };
-    if end.tv_nsec >= 1_000_000_000 {
-        end.tv_nsec -= 1_000_000_000;
-        end.tv_sec = end.tv_sec.saturating_add(1);
-    }
-    end
 }

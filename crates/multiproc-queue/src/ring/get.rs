@@ -1,5 +1,8 @@
 //! Taking a record.
 
+use std::hint::spin_loop;
+
+use multiproc_shm::SharedBytes;
 use multiproc_sys::primitive::{
     AtomicU64,
     Ordering::{Acquire, Relaxed, Release, SeqCst},
@@ -7,11 +10,21 @@ use multiproc_sys::primitive::{
 
 use super::{
     Descriptors, Landing, Refused, Ring, cpu,
-    layout::{DISCARDED, ENDED, Header, OPEN, Position, SOFT, WORD, span},
+    layout::{DISCARDED, ENDED, Header, OPEN, Position, SOFT, WORD, difference, span},
     lock::Led,
     packets::Inbox,
     patience::{Patience, Waiting},
 };
+
+/// For how many pauses a consumer lets producers be at most.
+const MOST_CALM: u32 = 15;
+
+/// With every so many records a consumer looks how close it is to the producers.
+const CHASE: u32 = 16;
+/// So many records are close.
+const CLOSE: u32 = 32;
+/// For how many pauses a consumer that is close lets the producers get ahead: about two microseconds.
+const BEHIND: u32 = 128;
 
 /// What was taken, besides its payload.
 #[derive(Debug)]
@@ -25,11 +38,92 @@ pub(crate) struct Taken {
 }
 
 impl Ring {
+    /// Takes the oldest record and copies its payload to `landing`, if that takes no more than copying it: the record is
+    /// there, has nothing but bytes, and nobody is at it. Else returns false, and nothing was taken.
+    #[inline]
+    pub(crate) fn get_at_once(
+        &self,
+        landing: &mut impl Landing,
+        claim: Option<&AtomicU64>,
+    ) -> bool {
+        let fields = self.fields();
+        // Who polls an empty queue does not keep others from it.
+        if !self.is_there(Position(fields.tail.load(Relaxed))) {
+            return false;
+        }
+        let Some(held) = fields.get.side.lock_at_once() else { return false };
+        if fields.state.shutdown.load(Relaxed) | fields.state.watched.load(SeqCst) != OPEN {
+            return false;
+        }
+        let tail = Position(fields.tail.load(Relaxed));
+        let Some((payload, end)) = self.plain_record(tail) else { return false };
+        if !landing.land(payload) {
+            return false;
+        }
+        self.take_up_to(tail, Position::new(end, tail.count().wrapping_add(1)), claim);
+        drop(held);
+        if SOFT < end {
+            self.trim_if_drained();
+        }
+        if tail.count().is_multiple_of(CHASE) {
+            self.fall_behind(tail.count());
+        }
+        true
+    }
+
+    /// Looks for a record for a moment, without the lock, if producers are at work on another core and nobody else waits.
+    #[inline(never)]
+    pub(crate) fn linger(&self) -> bool {
+        let fields = self.fields();
+        if fields.get.side.is_owned() || fields.state.watched.load(Relaxed) != 0 {
+            return false;
+        }
+        let tail = Position(fields.tail.load(Relaxed));
+        let look = || self.is_there(tail);
+        cpu::spin(&fields.put_cpu, self.calm(tail.count()), look)
+    }
+
+    /// Lets the producers get ahead, where this consumer is on their heels: it finds each record, but the two take the
+    /// line of it from each other for every single one, which takes longer than all else.
+    #[inline(never)]
+    fn fall_behind(&self, number: u32) {
+        let fields = self.fields();
+        let ahead = difference(Position(fields.head.load(Relaxed)).count(), number);
+        let has_waited = difference(number, fields.get.waited.load(Relaxed)) < CHASE;
+        if ahead < CLOSE && !has_waited && cpu::is_elsewhere(&fields.put_cpu) {
+            (0..BEHIND).for_each(|_| spin_loop());
+        }
+    }
+
+    /// The payload of the record at `position`, and where it ends, if the record exists and is nothing but bytes.
+    #[inline]
+    pub(super) fn plain_record(&self, position: Position) -> Option<(SharedBytes<'_>, usize)> {
+        let header = Header(self.word(position.offset()).ok()?.load(Acquire));
+        if !header.is_plain(position.count()) {
+            return None;
+        }
+        let (start, end) = span(position.offset(), header.length());
+        let payload = self.bytes(start, header.length()).ok()?;
+        self.word(end).ok()?;
+        Some((payload, end))
+    }
+
+    /// Takes the records from `tail` to `next`: the store from which on they are this process's alone.
+    #[inline]
+    pub(super) fn take_up_to(&self, tail: Position, next: Position, claim: Option<&AtomicU64>) {
+        let fields = self.fields();
+        if let Some(claim) = claim {
+            let more = u64::from(difference(next.count(), tail.count())) - 1;
+            claim.store((more << 32) | (u64::from(tail.count()) + 1), SeqCst);
+        }
+        fields.tail.store(next.0, Release);
+        cpu::note(&fields.get_cpu, tail.count());
+    }
+
     /// Takes the oldest record and copies its payload to `landing`.
     ///
     /// If this process is killed, the record is with the next consumer or was in this one's hands. A `claim` is set to
     /// the record's number plus one before the record is taken, so that there is no moment at which nobody has it.
-    #[inline]
     pub(crate) fn get(
         &self,
         landing: &mut impl Landing,
@@ -64,7 +158,6 @@ impl Ring {
     }
 
     /// Copies the payload, then takes the record by one store.
-    #[inline]
     fn take(
         &self,
         tail: Position,
@@ -86,12 +179,7 @@ impl Ring {
         if !landing.land(payload) {
             return Err(Refused::OutOfMemory);
         }
-        let number = tail.count();
-        if let Some(claim) = claim {
-            claim.store(u64::from(number) + 1, SeqCst);
-        }
-        fields.tail.store(Position::new(end, number.wrapping_add(1)).0, Release);
-        cpu::note(&fields.get_cpu);
+        self.take_up_to(tail, Position::new(end, tail.count().wrapping_add(1)), claim);
         let (mut fds, mut is_complete) = (Descriptors::new(), true);
         if let Some((number, is_there)) = packet {
             // After the store: before it, a kill would leave a record without its descriptors.
@@ -136,7 +224,9 @@ impl Ring {
                 || fields.state.shutdown.load(SeqCst) != OPEN
                 || fields.state.departures.load(SeqCst) != departures
         };
-        if cpu::spin(&fields.put_cpu, look) {
+        if !std::mem::take(&mut waiting.has_lingered)
+            && cpu::spin(&fields.put_cpu, self.calm(tail.count()), look)
+        {
             return Ok(());
         }
         let patience = waiting.patience;
@@ -145,6 +235,20 @@ impl Ring {
             return Err(Refused::Slice);
         }
         Ok(())
+    }
+
+    /// For how many pauses a consumer that has found nothing lets the producers be.
+    ///
+    /// Where the records since the last wait came in one go, more are on their way, and to wait a little gets a number of
+    /// them for one transfer of their line. Where there was one, somebody waits for the answer.
+    fn calm(&self, number: u32) -> u32 {
+        let get = &self.fields().get;
+        let came = difference(number, get.waited.load(Relaxed));
+        get.waited.store(number, Relaxed);
+        let calm = get.calm.load(Relaxed);
+        let calm = if came > 1 { (2 * calm + 1).min(MOST_CALM) } else { calm / 2 };
+        get.calm.store(calm, Relaxed);
+        calm
     }
 
     /// The record of which `position` says where it should be, if it exists; its header, and where that is.
@@ -177,6 +281,6 @@ impl Ring {
             && fields.tail.load(SeqCst) == tail
             && fields.state.shutdown.load(SeqCst) == OPEN
             && fields.state.watched.load(SeqCst) == 0
-            && fields.put.packet.load(SeqCst) == fields.get.swept.load(SeqCst)
+            && fields.packet.load(SeqCst) == fields.get.swept.load(SeqCst)
     }
 }

@@ -42,6 +42,9 @@ pub(super) struct Fields {
     pub(super) put: Group<PutSide>,
     /// Where the next record goes. Written by producers, under their lock.
     pub(super) head: Group<AtomicU64>,
+    /// The number of the last packet of descriptors that was, or was about to be, sent. Written by producers, and looked
+    /// at by consumers that wait.
+    pub(super) packet: Group<AtomicU64>,
     /// Written by consumers.
     pub(super) get: Group<GetSide>,
     /// Where the oldest record is. Written by consumers, under their lock: the store that takes a record.
@@ -88,8 +91,6 @@ pub(super) struct PutSide {
     pub(super) reserved: AtomicU64,
     /// No byte from here on has memory, but perhaps that of one mark.
     pub(super) high: AtomicU64,
-    /// The number of the last packet of descriptors that was, or was about to be, sent.
-    pub(super) packet: AtomicU64,
 }
 
 #[repr(C)]
@@ -98,6 +99,10 @@ pub(super) struct GetSide {
     pub(super) side: Side,
     /// All packets of descriptors below this number have been taken.
     pub(super) swept: AtomicU64,
+    /// The number of the record for which a consumer last had to wait.
+    pub(super) waited: AtomicU32,
+    /// For how many pauses a consumer lets the producers be before it looks again.
+    pub(super) calm: AtomicU32,
 }
 
 #[repr(C)]
@@ -207,6 +212,12 @@ impl Header {
         self.0 & Self::EXISTS != 0 && (self.0 >> Self::NUMBER) & COUNT_MASK == u64::from(count)
     }
 
+    /// True for the record of this number, if it is nothing but bytes and right here.
+    #[inline]
+    pub(super) fn is_plain(self, count: u32) -> bool {
+        self.0 >> Self::NUMBER == Self::EXISTS >> Self::NUMBER | u64::from(count)
+    }
+
     /// Where the record is, if this is a mark.
     #[inline]
     pub(super) fn target(self) -> Option<usize> {
@@ -242,11 +253,17 @@ mod tests {
     fn words_hold_what_was_put_into_them() {
         let position = Position::new((1 << 30) - 8, 0x0fff_ffff);
         assert_eq!((position.offset(), position.count()), ((1 << 30) - 8, 0x0fff_ffff));
-        let kind = Kind { has_packet: true, in_file: false };
+        let kind = Kind::default();
         let header = Header::new(77, 12345, kind);
         assert!(header.is_of(77) && !header.is_of(78));
         assert_eq!(header.target(), None);
         assert_eq!((header.length(), header.kind()), (12345, kind));
+        assert!(header.is_plain(77) && !header.is_plain(78));
+        for kind in [(true, false), (false, true)] {
+            let kind = Kind { has_packet: kind.0, in_file: kind.1 };
+            assert!(!Header::new(77, 12345, kind).is_plain(77));
+        }
+        assert!(!Header::mark(5, 8).is_plain(5));
         let mark = Header::mark(5, (1 << 30) - 8);
         assert!(mark.is_of(5) && mark.target() == Some((1 << 30) - 8));
         assert!(!Header(0).is_of(0), "an empty slot is no record");

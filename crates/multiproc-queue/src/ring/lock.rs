@@ -86,6 +86,22 @@ impl Side {
         Ok(Held { side: self, died, _pending: pending })
     }
 
+    /// Takes the lock if it is there for the taking: nobody has it, and nobody was killed with it.
+    #[inline]
+    pub(super) fn lock_at_once(&self) -> Option<Held<'_>> {
+        let pending = pending::begin(&self.lock);
+        let tid = pending.tid();
+        match self.lock.compare_exchange(0, tid, SeqCst, Relaxed) {
+            Ok(_) => {}
+            // A leader of the other side sleeps here.
+            Err(WAITERS) => {
+                self.lock.compare_exchange(WAITERS, tid | WAITERS, SeqCst, Relaxed).ok()?;
+            }
+            Err(_) => return None,
+        }
+        Some(Held { side: self, died: false, _pending: pending })
+    }
+
     #[cold]
     fn lock_contended(&self, tid: u32, ours: &Side, patience: Patience) -> Result<bool, NotLocked> {
         let (mut looks, mut slept) = (0, false);
@@ -164,7 +180,7 @@ impl Side {
     /// knows that lockers may have been forgotten.
     #[cold]
     fn wake(&self) {
-        if self.lockers.swap(0, SeqCst) != 0 {
+        if self.lockers.load(SeqCst) != 0 && self.lockers.swap(0, SeqCst) != 0 {
             futex::wake(&self.lock, 1, LOCKERS);
         }
         // It stays called until it has come: it may not be asleep yet, and then a later release calls it again.

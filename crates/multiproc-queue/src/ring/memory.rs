@@ -62,10 +62,14 @@ impl Ring {
     }
 
     /// Gives back what lies above the soft limit, if the queue is empty: by who has taken the last record of many.
-    #[cold]
+    #[inline(never)]
     pub(super) fn trim_if_drained(&self) {
         let fields = self.fields();
-        if self.is_large() && fields.head.load(Relaxed) == fields.tail.load(Relaxed) {
+        // First a look at the next record, which is this side's business anyway.
+        if !self.is_there(Position(fields.tail.load(Relaxed)))
+            && self.is_large()
+            && fields.head.load(Relaxed) == fields.tail.load(Relaxed)
+        {
             self.trim(false);
         }
     }
@@ -93,7 +97,7 @@ impl Ring {
     }
 
     /// True if there is more memory than going round below the soft limit ever reserves.
-    fn is_large(&self) -> bool {
+    pub(super) fn is_large(&self) -> bool {
         let put = &self.fields().put;
         let soft = put.soft.load(Relaxed) as usize;
         (soft + step(soft) + PAGE) < put.high.load(Relaxed) as usize

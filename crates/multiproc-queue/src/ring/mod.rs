@@ -3,6 +3,7 @@
 
 #![expect(unsafe_code, reason = "lends the fields in the first page of the memory")]
 
+mod moment;
 mod patience;
 mod futex;
 mod alive;
@@ -10,12 +11,14 @@ mod pending;
 mod lock;
 mod layout;
 mod cpu;
+mod prefetch;
 mod refused;
 mod memory;
 mod packets;
 mod event;
 mod put;
 mod get;
+mod run;
 mod state;
 mod tasks;
 #[cfg(test)]
@@ -42,6 +45,7 @@ pub(crate) use packets::Inbox;
 pub(crate) use patience::{Patience, Waiting};
 pub(crate) use put::Record;
 pub(crate) use refused::Refused;
+pub(crate) use run::Run;
 
 /// Address ranges to try, from the best: a limit may forbid the larger ones.
 const CAPACITIES: [usize; 4] = [1 << 30, 1 << 27, 1 << 24, 1 << 20];

@@ -58,7 +58,7 @@ impl Ring {
             return Ok(None);
         }
         let outbox = record.outbox.ok_or(ErrorKind::NotConnected)?;
-        let last = &self.fields().put.packet;
+        let last = &self.fields().packet;
         let number = last.load(Relaxed) + 1;
         last.store(number, SeqCst);
         match packet::try_send(outbox, &number.to_ne_bytes(), record.fds) {
@@ -87,7 +87,7 @@ impl Ring {
     /// Throws away packets that belong to no record, when there is none; with the lock of the consumers held.
     pub(super) fn sweep_packets(&self, inbox: Inbox<'_>, tail: Position) -> Result<(), Refused> {
         let fields = self.fields();
-        let last = fields.put.packet.load(SeqCst);
+        let last = fields.packet.load(SeqCst);
         if last == fields.get.swept.load(SeqCst) || self.find(tail)?.is_some() {
             return Ok(());
         }

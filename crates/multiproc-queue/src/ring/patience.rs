@@ -1,10 +1,10 @@
 //! How long a call waits.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use multiproc_sys::primitive::Ordering::SeqCst;
 
-use super::layout::State;
+use super::{layout::State, moment::Moment};
 
 /// How long a call waits for room or for an item.
 #[derive(Clone, Copy, Debug)]
@@ -12,7 +12,7 @@ pub(crate) enum Patience {
     /// Not at all.
     None,
     /// Until then.
-    Until(Instant),
+    Until(Moment),
     /// As long as it takes.
     Endless,
 }
@@ -20,13 +20,13 @@ pub(crate) enum Patience {
 impl Patience {
     /// As long as `timeout`, or for ever where that is beyond what the clock can tell.
     pub(crate) fn of(timeout: Duration) -> Self {
-        multiproc_sys::poll::deadline_after(timeout).map_or(Self::Endless, Self::Until)
+        Moment::now().after(timeout).map_or(Self::Endless, Self::Until)
     }
 
     pub(super) fn is_over(self) -> bool {
         match self {
             Self::None => true,
-            Self::Until(deadline) => deadline <= Instant::now(),
+            Self::Until(deadline) => deadline <= Moment::now(),
             Self::Endless => false,
         }
     }
@@ -42,7 +42,7 @@ const LONGEST: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(super) struct Slices {
     length: Duration,
-    end: Instant,
+    end: Moment,
 }
 
 /// How long the first slice of a wait is.
@@ -59,12 +59,12 @@ fn first() -> Duration {
 
 impl Slices {
     pub(super) fn new() -> Self {
-        let length = first();
-        Self { length, end: Instant::now() + length }
+        let (length, now) = (first(), Moment::now());
+        Self { length, end: now.after(length).unwrap_or(now) }
     }
 
     /// When the present slice ends, or the patience if that is earlier.
-    pub(super) fn end(&self, patience: Patience) -> Instant {
+    pub(super) fn end(&self, patience: Patience) -> Moment {
         match patience {
             Patience::Until(deadline) => self.end.min(deadline),
             _ => self.end,
@@ -73,12 +73,12 @@ impl Slices {
 
     /// If the present slice is over, begins the next one, twice as long.
     pub(super) fn next(&mut self) -> bool {
-        let now = Instant::now();
+        let now = Moment::now();
         if now < self.end {
             return false;
         }
         self.length = (self.length * 2).min(LONGEST);
-        self.end = now + self.length;
+        self.end = now.after(self.length).unwrap_or(now);
         true
     }
 }
@@ -87,6 +87,8 @@ impl Slices {
 #[derive(Debug)]
 pub(crate) struct Waiting {
     pub(super) patience: Patience,
+    /// True if the caller has looked for a while already.
+    pub(super) has_lingered: bool,
     slices: Option<Slices>,
     /// The number of departures of which this call knows.
     departures: Option<u32>,
@@ -95,7 +97,12 @@ pub(crate) struct Waiting {
 impl Waiting {
     #[inline]
     pub(crate) fn new(patience: Patience) -> Self {
-        Self { patience, slices: None, departures: None }
+        Self { patience, has_lingered: false, slices: None, departures: None }
+    }
+
+    /// Of a call that has looked for a while already.
+    pub(crate) fn lingered(patience: Patience) -> Self {
+        Self { has_lingered: true, ..Self::new(patience) }
     }
 
     pub(super) fn departures(&mut self, state: &State) -> &mut u32 {

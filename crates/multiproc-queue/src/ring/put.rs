@@ -7,8 +7,9 @@ use multiproc_sys::primitive::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use super::{
     Refused, Ring, cpu,
     layout::{Header, Kind, OPEN, Position, WORD, difference, span},
-    lock::{Held, Led},
+    lock::Led,
     patience::{Patience, Waiting},
+    prefetch,
 };
 
 /// What is to be put.
@@ -26,7 +27,7 @@ pub(crate) struct Record<'a> {
 
 /// Where a record goes.
 #[derive(Clone, Copy, Debug)]
-struct Place {
+pub(super) struct Place {
     /// Where its header goes: at `head`, or where the mark leads that stands there then.
     header: usize,
     payload: usize,
@@ -45,14 +46,49 @@ enum Fit {
     Nowhere,
 }
 
+/// So far ahead of a record lines are fetched.
+const AHEAD: usize = 256;
 /// How many pauses 4 KiB of fresh memory are worth.
 const PAUSES: usize = 100;
 /// The room by which the ring grows before it waits for the consumer again.
 const LAP: u64 = 64 * 1024;
 
 impl Ring {
-    /// Puts a record, and returns its number, which is counted modulo 2^28.
+    /// Puts a record of these bytes and nothing else, if that takes no more than writing them: there is room behind the
+    /// last record, and nobody is at it. Returns its number, which is counted modulo 2^28.
     #[inline]
+    pub(crate) fn put_at_once(&self, bytes: &[u8]) -> Option<u32> {
+        let fields = self.fields();
+        let held = fields.put.side.lock_at_once()?;
+        if fields.state.shutdown.load(Relaxed) | fields.state.watched.load(SeqCst) != OPEN {
+            return None;
+        }
+        let head = Position(fields.head.load(Relaxed));
+        let place = self.place_ahead(head, bytes.len())?;
+        let record = Record { bytes, fds: &[], outbox: None, in_file: false };
+        self.commit(head, place, &record, None).ok()?;
+        drop(held);
+        Some(head.count())
+    }
+
+    /// A place right behind the last record that is known to be free and to have memory.
+    #[inline]
+    pub(super) fn place_ahead(&self, head: Position, length: usize) -> Option<Place> {
+        let put = &self.fields().put;
+        let tail = Position(put.tail_seen.load(Relaxed));
+        let (payload, end) = span(head.offset(), length);
+        let limit = match tail.offset() {
+            // Records lie in front of `head` only, or there are none.
+            tail if tail <= head.offset() => put.soft.load(Relaxed),
+            tail => tail as u64,
+        };
+        let limit = limit.min(put.reserved.load(Relaxed));
+        let fits =
+            (end + WORD) as u64 <= limit && difference(head.count(), tail.count()) < self.bound;
+        fits.then_some(Place { header: head.offset(), payload, end })
+    }
+
+    /// Puts a record, and returns its number.
     pub(crate) fn put(&self, record: &Record<'_>, waiting: &mut Waiting) -> Result<u32, Refused> {
         let fields = self.fields();
         if let Patience::None = waiting.patience
@@ -60,48 +96,7 @@ impl Ring {
         {
             return Err(Refused::TimedOut);
         }
-        let held = fields.put.side.lock(&fields.get.side, waiting.patience)?;
-        match self.put_at_once(&held, record)? {
-            Some(number) => Ok(number),
-            None => self.put_patiently(held, record, waiting),
-        }
-    }
-
-    /// The common case: there is room behind the last record, and nothing else to do.
-    #[inline]
-    fn put_at_once(&self, held: &Held<'_>, record: &Record<'_>) -> Result<Option<u32>, Refused> {
-        let fields = self.fields();
-        let put = &fields.put;
-        let busy = fields.state.shutdown.load(Relaxed) | fields.state.watched.load(SeqCst);
-        if held.died || busy != 0 || !record.fds.is_empty() {
-            return Ok(None);
-        }
-        let head = Position(fields.head.load(Relaxed));
-        let tail = Position(put.tail_seen.load(Relaxed));
-        let (payload, end) = span(head.offset(), record.bytes.len());
-        let limit = match tail.offset() {
-            // Records lie in front of `head` only, or there are none.
-            tail if tail <= head.offset() => put.soft.load(Relaxed),
-            tail => tail as u64,
-        };
-        let limit = limit.min(put.reserved.load(Relaxed));
-        if limit < (end + WORD) as u64 || self.bound <= difference(head.count(), tail.count()) {
-            return Ok(None);
-        }
-        let place = Place { header: head.offset(), payload, end };
-        self.commit(head, place, record, None)?;
-        Ok(Some(head.count()))
-    }
-
-    /// All other cases.
-    #[cold]
-    fn put_patiently(
-        &self,
-        mut held: Held<'_>,
-        record: &Record<'_>,
-        waiting: &mut Waiting,
-    ) -> Result<u32, Refused> {
-        let fields = self.fields();
+        let mut held = fields.put.side.lock(&fields.get.side, waiting.patience)?;
         loop {
             if held.died {
                 self.recover()?;
@@ -111,7 +106,8 @@ impl Ring {
                 return Err(Refused::ShutDown);
             }
             let head = Position(fields.head.load(Relaxed));
-            let place = self.find_place(head, record)?;
+            let is_hasty = matches!(waiting.patience, Patience::None);
+            let place = self.find_place(head, record, is_hasty)?;
             if let Some(place) = place {
                 self.make_memory(place.end + WORD)?;
                 match self.send_packet(record) {
@@ -135,7 +131,7 @@ impl Ring {
                     || fields.state.shutdown.load(SeqCst) != OPEN
                     || fields.state.departures.load(SeqCst) != departures
             };
-            if cpu::spin(&fields.get_cpu, look) {
+            if cpu::spin(&fields.get_cpu, 0, look) {
                 continue;
             }
             let patience = waiting.patience;
@@ -169,7 +165,7 @@ impl Ring {
 
     /// Writes the record. The last store of a header or mark is what makes it exist.
     #[inline]
-    fn commit(
+    pub(super) fn commit(
         &self,
         head: Position,
         place: Place,
@@ -186,6 +182,8 @@ impl Ring {
             at = WORD;
         }
         payload.write(at, record.bytes).map_err(|_| Refused::Damaged)?;
+        // By the time that another record goes there, the line has come from where it was read last.
+        prefetch::for_writing(self.data, place.end + AHEAD);
         let next = self.word(place.end)?;
         let first = self.word(place.header)?;
         let mark = self.word(head.offset())?;
@@ -200,12 +198,17 @@ impl Ring {
         }
         let head = Position::new(place.end, head.count().wrapping_add(1));
         fields.head.store(head.0, Release);
-        cpu::note(&fields.put_cpu);
+        cpu::note(&fields.put_cpu, head.count());
         Ok(())
     }
 
     /// A place for a record, or none if there is no room.
-    fn find_place(&self, head: Position, record: &Record<'_>) -> Result<Option<Place>, Refused> {
+    fn find_place(
+        &self,
+        head: Position,
+        record: &Record<'_>,
+        is_hasty: bool,
+    ) -> Result<Option<Place>, Refused> {
         let length = record.bytes.len() + if record.fds.is_empty() { 0 } else { WORD };
         let fields = self.fields();
         let put = &fields.put;
@@ -223,6 +226,9 @@ impl Ring {
             match self.fit(head, tail, length) {
                 Fit::Ahead(place) => return Ok(Some(place)),
                 Fit::Round(place) => {
+                    if self.is_large() && !is_hasty && cpu::is_elsewhere(&fields.get_cpu) {
+                        self.let_drain(head, tail, length);
+                    }
                     self.trim_behind(head);
                     put.top.store(0, Relaxed);
                     put.turn.store(head.offset() as u64, Relaxed);
@@ -279,6 +285,20 @@ impl Ring {
             return Fit::Round(start);
         }
         if is_below(&ahead, self.capacity) { Fit::Grow(ahead) } else { Fit::Nowhere }
+    }
+
+    /// Lets a consumer that is at work take what is left of a backlog, before the ring goes round.
+    ///
+    /// Else producers that are as fast as it keep the ring as large as it has ever become, and all records go by way of
+    /// the memory instead of the cache. Ends as soon as the consumer is not at work.
+    fn let_drain(&self, head: Position, mut tail: Position, length: usize) {
+        let soft = self.fields().put.soft.load(Relaxed) as usize;
+        while tail.offset() <= head.offset() && soft < head.offset() - tail.offset() {
+            if !self.pause_until_moved(tail, &mut (PAUSES * (1 + length / 4096))) {
+                return;
+            }
+            tail = Position(self.fields().tail.load(Acquire));
+        }
     }
 
     /// Waits for at most so many pauses until a consumer has taken something.

@@ -24,6 +24,8 @@ mod routine;
 #[cfg(test)]
 mod portable;
 mod single;
+#[cfg_attr(any(miri, not(target_arch = "x86_64")), path = "none.rs")]
+mod few;
 
 /// Copies `len` bytes out of shared memory.
 ///
@@ -34,7 +36,11 @@ mod single;
 #[inline]
 pub unsafe fn copy_out(shared: *const u8, private: *mut u8, len: usize) {
     // SAFETY: By the contract of this function.
-    if !unsafe { single::copy_out(shared, private, len) } {
+    if unsafe { single::copy_out(shared, private, len) } {
+        return;
+    }
+    // SAFETY: As above.
+    if !unsafe { few::copy(private, shared, len) } {
         // SAFETY: As above.
         unsafe { routine::copy(private, shared, len) };
     }
@@ -49,7 +55,11 @@ pub unsafe fn copy_out(shared: *const u8, private: *mut u8, len: usize) {
 #[inline]
 pub unsafe fn copy_in(private: *const u8, shared: *mut u8, len: usize) {
     // SAFETY: By the contract of this function.
-    if !unsafe { single::copy_in(private, shared, len) } {
+    if unsafe { single::copy_in(private, shared, len) } {
+        return;
+    }
+    // SAFETY: As above.
+    if !unsafe { few::copy(shared, private, len) } {
         // SAFETY: As above.
         unsafe { routine::copy(shared, private, len) };
     }

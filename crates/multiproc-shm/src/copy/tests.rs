@@ -101,7 +101,7 @@ fn aligned_word_is_never_seen_half_written() {
 
 fn places() -> impl Iterator<Item = (usize, usize, usize)> {
     let alignments = (0..9).flat_map(|from| (0..9).map(move |to| (from, to)));
-    alignments.flat_map(|(from, to)| (0..40).map(move |len| (from, to, len)))
+    alignments.flat_map(|(from, to)| (0..80).map(move |len| (from, to, len)))
 }
 
 fn check(source: &[u8], target: &[u8], from: usize, to: usize, len: usize) {

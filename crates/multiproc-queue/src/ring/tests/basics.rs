@@ -87,7 +87,7 @@ proptest! {
 fn waiting_ends_in_time_and_with_the_item() {
     let ring = Arc::new(Ring::new(1).unwrap());
     let before = Instant::now();
-    let patience = || Patience::Until(Instant::now() + Duration::from_millis(50));
+    let patience = || Patience::of(Duration::from_millis(50));
     assert!(matches!(get_within(&ring, patience()), Err(Refused::TimedOut)));
     assert!(Duration::from_millis(50) <= before.elapsed());
     put(&ring, b"one");

@@ -8,7 +8,7 @@ use std::cell::Cell;
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use super::{Inbox, Patience, Record, Refused, Ring, Taken, Waiting};
+use super::{Inbox, Patience, Record, Refused, Ring, Run, Taken, Waiting};
 
 thread_local! {
     /// True in threads that never look again by themselves, so that a wake-up that is lost is found out.
@@ -23,7 +23,19 @@ pub(super) fn small(capacity: usize, bound: usize) -> Ring {
     Ring::in_segment(segment, bound).unwrap()
 }
 
+/// As a queue does it: by the short way, and else by the long one.
 pub(super) fn put_within(ring: &Ring, bytes: &[u8], patience: Patience) -> Result<u32, Refused> {
+    match ring.put_at_once(bytes) {
+        Some(number) => Ok(number),
+        None => put_the_long_way(ring, bytes, patience),
+    }
+}
+
+pub(super) fn put_the_long_way(
+    ring: &Ring,
+    bytes: &[u8],
+    patience: Patience,
+) -> Result<u32, Refused> {
     let record = Record { bytes, fds: &[], outbox: None, in_file: false };
     let mut waiting = Waiting::new(patience);
     loop {
@@ -43,7 +55,22 @@ pub(super) fn get_with(
     patience: Patience,
     inbox: &OwnedFd,
 ) -> Result<(Vec<u8>, Taken), Refused> {
-    let (mut bytes, mut waiting) = (Vec::new(), Waiting::new(patience));
+    let mut bytes = Vec::new();
+    let is_patient = !matches!(patience, Patience::None);
+    if ring.get_at_once(&mut bytes, None)
+        || (is_patient && ring.linger() && ring.get_at_once(&mut bytes, None))
+    {
+        return Ok((bytes, Taken { in_file: false, fds: Vec::new(), is_complete: true }));
+    }
+    get_the_long_way(ring, patience, inbox)
+}
+
+pub(super) fn get_the_long_way(
+    ring: &Ring,
+    patience: Patience,
+    inbox: &OwnedFd,
+) -> Result<(Vec<u8>, Taken), Refused> {
+    let (mut bytes, mut waiting) = (Vec::new(), Waiting::lingered(patience));
     loop {
         match ring.get(&mut bytes, None, Inbox(inbox.as_fd()), &mut waiting) {
             Err(Refused::Slice) => {}

@@ -25,7 +25,7 @@ fn watched(test: impl FnOnce() + Send + 'static) {
         test();
         let _ = done.send(());
     });
-    match wait.recv_timeout(Duration::from_secs(120)) {
+    match wait.recv_timeout(Duration::from_secs(300)) {
         Ok(()) | Err(mpsc::RecvTimeoutError::Disconnected) => thread.join().unwrap(),
         Err(mpsc::RecvTimeoutError::Timeout) => {
             let ring = WATCHED.lock().unwrap().take();
@@ -49,12 +49,8 @@ enum Others {
     LeaderAndLocker,
 }
 
-/// Kills after 0, 1, 2, ... instructions, until the operation ends before that.
-fn every_step(kill_after: impl FnMut(usize) -> bool) {
-    every_nth_step(1, kill_after);
-}
-
-/// As above, of a long operation only so many; after every one where `MULTIPROC_TEST_POINTS` is 0.
+/// Kills after 0, 1, 2, ... instructions, until the operation ends before that; of a long one only after so many each,
+/// and after every one where `MULTIPROC_TEST_POINTS` is 0.
 fn every_nth_step(stride: usize, mut kill_after: impl FnMut(usize) -> bool) {
     let all = env::var("MULTIPROC_TEST_POINTS").is_ok_and(|points| points == "0");
     let stride = if all { 1 } else { stride };
@@ -70,11 +66,14 @@ fn step_so_far(victim: &Victim, count: usize) -> bool {
     (0..count).all(|_| victim.step())
 }
 
-fn killed_put(others: Others) {
+fn killed_put(others: Others, stride: usize, put_one: fn(&Ring)) {
     let ring = Arc::new(small(1 << 20, 0));
     *WATCHED.lock().unwrap() = Some(Arc::clone(&ring));
+    // So that there is memory for what is put in the short way.
+    put(&ring, b"before");
+    get(&ring);
     let (leader, locker) = (Helper::new(), Helper::new());
-    every_step(|count| {
+    every_nth_step(stride, |count| {
         let slot = Position(ring.fields().tail.load(SeqCst));
         let (tell, told) = mpsc::channel();
         if others != Others::Nobody {
@@ -82,7 +81,7 @@ fn killed_put(others: Others) {
             leader.start(move || tell.send(get(&shared)).unwrap());
             leader.settle(&ring);
         }
-        let victim = Victim::new(|| put(&ring, b"victim's"));
+        let victim = Victim::new(|| put_one(&ring));
         let goes_on = step_so_far(&victim, count);
         if others == Others::LeaderAndLocker {
             let shared = Arc::clone(&ring);
@@ -118,18 +117,18 @@ fn killed_put(others: Others) {
     });
 }
 
-fn killed_get(others: Others) {
+fn killed_get(others: Others, stride: usize, get_one: fn(&Ring)) {
     let ring = Arc::new(small(1 << 20, 1));
     *WATCHED.lock().unwrap() = Some(Arc::clone(&ring));
     let (leader, locker) = (Helper::new(), Helper::new());
-    every_step(|count| {
+    every_nth_step(stride, |count| {
         put(&ring, b"first");
         if others != Others::Nobody {
             let shared = Arc::clone(&ring);
             leader.start(move || put(&shared, b"second"));
             leader.settle(&ring);
         }
-        let victim = Victim::new(|| drop(get(&ring)));
+        let victim = Victim::new(|| get_one(&ring));
         let goes_on = step_so_far(&victim, count);
         let (tell, told) = mpsc::channel();
         if others == Others::LeaderAndLocker {
@@ -171,34 +170,106 @@ fn killed_get(others: Others) {
     });
 }
 
+fn put_shortly(ring: &Ring) {
+    assert!(ring.put_at_once(b"victim's").is_some());
+}
+
+fn put_long(ring: &Ring) {
+    put_the_long_way(ring, b"victim's", Patience::Endless).unwrap();
+}
+
+fn get_shortly(ring: &Ring) {
+    assert!(ring.get_at_once(&mut Vec::new(), None));
+}
+
+fn get_long(ring: &Ring) {
+    let inbox = NO_PACKETS.with(|end| end.try_clone().unwrap());
+    get_the_long_way(ring, Patience::Endless, &inbox).unwrap();
+}
+
 #[test]
 fn put_killed_alone() {
-    watched(|| killed_put(Others::Nobody));
+    watched(|| killed_put(Others::Nobody, 1, put_shortly));
+    watched(|| killed_put(Others::Nobody, 3, put_long));
 }
 
 #[test]
 fn put_killed_before_a_sleeping_leader() {
-    watched(|| killed_put(Others::Leader));
+    watched(|| killed_put(Others::Leader, 1, put_shortly));
+    watched(|| killed_put(Others::Leader, 3, put_long));
 }
 
 #[test]
 fn put_killed_before_a_sleeping_leader_and_a_locker() {
-    watched(|| killed_put(Others::LeaderAndLocker));
+    watched(|| killed_put(Others::LeaderAndLocker, 1, put_shortly));
+    watched(|| killed_put(Others::LeaderAndLocker, 3, put_long));
 }
 
 #[test]
 fn get_killed_alone() {
-    watched(|| killed_get(Others::Nobody));
+    watched(|| killed_get(Others::Nobody, 1, get_shortly));
+    watched(|| killed_get(Others::Nobody, 3, get_long));
 }
 
 #[test]
 fn get_killed_before_a_sleeping_leader() {
-    watched(|| killed_get(Others::Leader));
+    watched(|| killed_get(Others::Leader, 1, get_shortly));
+    watched(|| killed_get(Others::Leader, 3, get_long));
 }
 
 #[test]
 fn get_killed_before_a_sleeping_leader_and_a_locker() {
-    watched(|| killed_get(Others::LeaderAndLocker));
+    watched(|| killed_get(Others::LeaderAndLocker, 1, get_shortly));
+    watched(|| killed_get(Others::LeaderAndLocker, 3, get_long));
+}
+
+#[test]
+fn put_of_several_killed_leaves_the_first_of_them() {
+    watched(|| {
+        let ring = small(1 << 20, 0);
+        put(&ring, b"before");
+        get(&ring);
+        let mut run = Run::default();
+        let strings: [&[u8]; 3] = [b"one", b"two", b"and three"];
+        strings.into_iter().for_each(|string| run.push(string));
+        every_nth_step(5, |count| {
+            let victim = Victim::new(|| assert_eq!(ring.put_run(&run, 0), 3));
+            let goes_on = step_so_far(&victim, count);
+            if goes_on {
+                victim.kill();
+            }
+            put(&ring, b"ours");
+            let items: Vec<_> = std::iter::from_fn(|| try_get(&ring)).collect();
+            let there = items.len() - 1;
+            assert!(items[..there] == strings[..there] && items[there] == b"ours", "{items:?}");
+            assert!(goes_on || there == 3);
+            goes_on
+        });
+    });
+}
+
+#[test]
+fn get_of_several_killed_takes_all_or_none() {
+    watched(|| {
+        let ring = small(1 << 20, 0);
+        let strings: [&[u8]; 3] = [b"one", b"two", b"and three"];
+        // With room for them, so that the victim's steps are not those of the allocator.
+        let mut run = Run::default();
+        strings.into_iter().for_each(|string| run.push(string));
+        run.clear();
+        every_nth_step(5, |count| {
+            strings.into_iter().for_each(|string| put(&ring, string));
+            let victim = Victim::new(|| assert_eq!(ring.get_run(&mut run, 9, None), 3));
+            let goes_on = step_so_far(&victim, count);
+            if goes_on {
+                victim.kill();
+            }
+            let items: Vec<_> = std::iter::from_fn(|| try_get(&ring)).collect();
+            assert!(items.is_empty() || items == strings, "after {count}: {items:?}");
+            assert!(goes_on || items.is_empty());
+            goes_on
+        });
+    });
 }
 
 /// How many steps of the kernel's calls for descriptors are left out at a time.

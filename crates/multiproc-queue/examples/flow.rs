@@ -19,28 +19,35 @@ const ROUNDS: usize = 5;
 
 fn main() {
     multiproc_image::entry::init();
-    for (name, work) in [("plain", numbers as fn() -> Work), ("serde", numbers_by_serde)] {
-        let work = work();
-        let start = cpu_seconds();
-        for _ in 0..2000 {
-            work(true, 1000);
-            work(false, 1000);
-        }
-        println!(
-            "{name}: {:.1} ns of processor time to put and get",
-            (cpu_seconds() - start) * 500.0
-        );
-    }
-    flow("1p1c.serde, M/s", 1, 1, 2_000_000, 1e-6, numbers_by_serde, raw::<1>);
-    flow("1p1c.plain, M/s", 1, 1, 10_000_000, 1e-6, numbers, raw::<1>);
-    flow("2p2c, M/s", 2, 2, 8_000_000, 1e-6, numbers, raw::<1>);
-    flow("4p4c, M/s", 4, 4, 8_000_000, 1e-6, numbers, raw::<1>);
-    flow("64b, M/s", 1, 1, 10_000_000, 1e-6, arrays::<64>, raw::<8>);
+    let only = std::env::args().nth(1).unwrap_or_default();
     let gib = |bytes: f64| bytes / f64::from(1 << 30);
-    flow("4k, GiB/s", 1, 1, 2_000_000, gib(4096.0), arrays::<4096>, raw::<512>);
-    flow("1m, GiB/s", 1, 1, 10_000, gib(f64::from(1 << 20)), vectors, raw::<{ 1 << 17 }>);
-    trip("roundtrip.onecore, us", false);
-    trip("roundtrip.cross, us", true);
+    if only.contains('s') {
+        flow("1p1c.serde, M/s", 1, 1, 2_000_000, 1e-6, numbers_by_serde, raw::<1>);
+    }
+    if only.contains('p') {
+        flow("1p1c.plain, M/s", 1, 1, 6_000_000, 1e-6, numbers, raw::<1>);
+    }
+    if only.contains('2') {
+        flow("2p2c, M/s", 2, 2, 8_000_000, 1e-6, numbers, raw::<1>);
+    }
+    if only.contains('4') {
+        flow("4p4c, M/s", 4, 4, 8_000_000, 1e-6, numbers, raw::<1>);
+    }
+    if only.contains('b') {
+        flow("64b, M/s", 1, 1, 4_000_000, 1e-6, arrays::<64>, raw::<8>);
+    }
+    if only.contains('k') {
+        flow("4k, GiB/s", 1, 1, 1_000_000, gib(4096.0), arrays::<4096>, raw::<512>);
+    }
+    if only.contains('m') {
+        flow("1m, GiB/s", 1, 1, 5_000, gib(f64::from(1 << 20)), vectors, raw::<{ 1 << 17 }>);
+    }
+    if only.contains('o') {
+        trip("roundtrip.onecore, us", false);
+    }
+    if only.contains('x') {
+        trip("roundtrip.cross, us", true);
+    }
 }
 
 /// What one process of a flow does: puts or takes so many items.
@@ -244,12 +251,6 @@ fn median(mut figures: Vec<f64>) -> f64 {
 
 fn report(name: &str, ours: f64, bare: f64) {
     println!("{name:24} {ours:8.3}   bare {bare:8.3}   {:.2}x", ours / bare);
-}
-
-/// Processor time of this thread.
-fn cpu_seconds() -> f64 {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
 }
 
 const TRIPS: u64 = 100_000;
