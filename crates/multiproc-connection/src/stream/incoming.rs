@@ -14,14 +14,18 @@ use rustix::{
     },
 };
 
-use super::header::{self, Header};
+use super::{
+    AHEAD, BEGUN, BETWEEN,
+    ahead::Ahead,
+    header::{self, Header},
+};
 use crate::{
     RecvError, TryRecvError, bounds::Bounds, buffers::Buffers, packet::wait_readable,
     patience::Patience, turn::Inherited,
 };
 
 /// How far memory is got ahead of the bytes that came, at most.
-const AHEAD: u64 = 1 << 20;
+const MORE: u64 = 1 << 20;
 
 /// The kernel attaches no more descriptors at once.
 const ATTACHED: usize = 253;
@@ -40,6 +44,8 @@ pub(super) struct Incoming {
     no_room: bool,
     /// The message is whole.
     whole: bool,
+    /// What came behind the message, if this end reads ahead. Its messages have no descriptors.
+    ahead: Option<Ahead>,
 }
 
 impl Incoming {
@@ -47,14 +53,30 @@ impl Incoming {
     /// own.
     pub(super) fn inherit(inherited: Inherited<'_, Self>) -> Self {
         match inherited {
-            Inherited::Whole(incoming) => mem::take(incoming),
-            Inherited::Attended(_) | Inherited::InUse => Self::default(),
+            // What the parent has read ahead it will receive itself.
+            Inherited::Whole(incoming) if incoming.place() != AHEAD => mem::take(incoming),
+            _ => Self::default(),
         }
     }
 
-    /// Returns true if no byte of a message is here that is not whole.
-    pub(super) fn is_between(&self) -> bool {
-        self.have == 0 || self.whole
+    /// Has this end take what has come from now on, not one message at a time.
+    pub(super) fn read_ahead(&mut self) {
+        self.ahead.get_or_insert_default();
+    }
+
+    /// Where this stands: `BEGUN` if a part of a message is here, `AHEAD` if what is here is behind one.
+    pub(super) fn place(&self) -> u32 {
+        match &self.ahead {
+            _ if self.have != 0 && !self.whole => BEGUN,
+            Some(ahead) if !ahead.is_empty() => AHEAD,
+            _ => BETWEEN,
+        }
+    }
+
+    /// Returns true if it is known that the socket has nothing more just now.
+    #[cfg(feature = "tokio")]
+    pub(super) fn is_drained(&self) -> bool {
+        self.ahead.as_ref().is_some_and(Ahead::is_drained)
     }
 
     /// Reads the message to its end, and says so when its beginning is there.
@@ -73,19 +95,29 @@ impl Incoming {
             if wanted <= self.have {
                 break;
             }
+            if let Some(ahead) = &mut self.ahead
+                && !ahead.is_empty()
+            {
+                self.have += ahead.take(&mut self.header[self.have..wanted]);
+                continue;
+            }
             let got = attempt(socket, patience, |flags| {
                 // The first byte of a message is to be known of, not waited with for the next.
                 let flags = flags.difference(RecvFlags::WAITALL);
-                if bounds.handles {
-                    self.read_header(socket, wanted, flags)
-                } else {
+                match &mut self.ahead {
+                    Some(ahead) => ahead.fill(|room| recv(socket, room, flags).map(|(_, got)| got)),
+                    None if bounds.handles => self.read_header(socket, wanted, flags),
                     // Without room for descriptors the system closes those that come.
-                    recv(socket, &mut self.header[self.have..wanted], flags).map(|(_, got)| got)
+                    None => {
+                        let header = &mut self.header[self.have..wanted];
+                        recv(socket, header, flags).map(|(_, got)| got)
+                    }
                 }
             })?;
             match got {
                 0 if self.have == 0 => return Err(RecvError::Closed.into()),
                 0 => return Err(RecvError::Truncated.into()),
+                _ if self.ahead.is_some() => {}
                 _ => self.have += got,
             }
             begun();
@@ -94,12 +126,19 @@ impl Incoming {
         if bounds.bytes < length {
             return Err(RecvError::TooLong { length, limit: bounds.bytes }.into());
         }
-        if 0 < handles && !bounds.handles {
+        if 0 < handles && (!bounds.handles || self.ahead.is_some()) {
             return Err(RecvError::Malformed.into());
         }
         // What does not fit this machine's memory is refused where it would grow beyond.
         while (self.filled as u64) < length {
             self.make_room(length)?;
+            if let Some(ahead) = &mut self.ahead {
+                if !ahead.is_empty() {
+                    self.filled += ahead.take(&mut self.body[self.filled..]);
+                    continue;
+                }
+                ahead.is_passed_by();
+            }
             let got = attempt(socket, patience, |flags| {
                 recv(socket, &mut self.body[self.filled..], flags).map(|(_, got)| got)
             })?;
@@ -145,7 +184,7 @@ impl Incoming {
         if self.filled < self.body.len() {
             return Ok(());
         }
-        let more = (length - self.filled as u64).min(AHEAD) as usize;
+        let more = (length - self.filled as u64).min(MORE) as usize;
         self.body
             .try_reserve(more)
             .map_err(|_| RecvError::Io(io::Error::from(io::ErrorKind::OutOfMemory)))?;

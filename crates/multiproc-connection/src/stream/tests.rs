@@ -104,3 +104,40 @@ fn length_that_lies_costs_no_memory() {
     let incoming = end.incoming.take(Patience::None).unwrap();
     assert!(incoming.capacity() <= 2 << 20);
 }
+
+#[test]
+fn end_that_reads_ahead_keeps_what_came_and_says_so() {
+    let (mut peer, end) = pair();
+    end.read_ahead();
+    peer.write_all(&[0, 0, 0, 1, b'x', 0, 0, 0, 2, b'y']).unwrap();
+    assert_eq!(receive(&end, Patience::Endless).unwrap(), b"x");
+    let err = end.handle().unwrap_err();
+    assert!(err.to_string().starts_with("messages are read ahead"), "{err}");
+    assert!(end.poll(Patience::None).unwrap(), "the socket is empty, the end is not");
+    assert!(matches!(receive(&end, Patience::None), Err(TryRecvError::Empty)));
+    assert!(end.handle().unwrap_err().to_string().starts_with("half a message"));
+    peer.write_all(&[b'z', 0, 0, 0, 0]).unwrap();
+    assert_eq!(receive(&end, Patience::Endless).unwrap(), b"yz");
+    assert_eq!(receive(&end, Patience::None).unwrap(), b"");
+    assert!(end.handle().is_ok() && !end.poll(Patience::None).unwrap());
+
+    // Longer than what is read at once.
+    let long = vec![7; 900];
+    let wire: Vec<u8> = (0..100).flat_map(|_| [&[0, 0, 3, 132][..], &long].concat()).collect();
+    let writer = std::thread::spawn(move || peer.write_all(&wire).unwrap());
+    for _ in 0..100 {
+        assert_eq!(receive(&end, Patience::Endless).unwrap(), long);
+    }
+    writer.join().unwrap();
+    assert!(receive(&end, Patience::Endless).unwrap_err().is_closed());
+}
+
+#[test]
+fn end_that_reads_ahead_takes_no_handles() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let (ours, theirs) = (stream(ours), stream(theirs));
+    theirs.read_ahead();
+    ours.send(b"x", &[ours.as_fd()], Patience::Endless).unwrap();
+    let err = receive(&theirs, Patience::Endless).unwrap_err();
+    assert!(matches!(err, TryRecvError::Recv(RecvError::Malformed)), "{err:?}");
+}
