@@ -54,6 +54,7 @@ mod registry;
 mod client;
 mod values;
 mod raise;
+mod eager;
 mod address;
 mod error;
 
@@ -66,9 +67,10 @@ pub use args::Args;
 pub use error::{CallError, ManagerError, MethodError, SharedError};
 pub use manager::{BaseManager, Builder, Manager, SharedMemoryManager, SyncManager, Type};
 pub use proxies::{
-    ArrayProxy, BarrierProxy, Batch, ConditionProxy, DictProxy, EventProxy, Guard, IteratorProxy,
-    JoinableQueueProxy, ListProxy, LockProxy, NamespaceProxy, Proxy, QueueProxy, RLockProxy,
-    SemaphoreProxy, SetProxy, TypeCode, TypedProxy, ValueProxy,
+    ArrayProxy, AsyncResultProxy, BarrierProxy, Batch, ConditionProxy, DictProxy, EventProxy,
+    Guard, IteratorProxy, JoinableQueueProxy, ListProxy, LockProxy, NamespaceProxy, PoolCallError,
+    PoolProxy, Proxy, QueueProxy, RLockProxy, SemaphoreProxy, SetProxy, TypeCode, TypedProxy,
+    ValueProxy,
 };
 pub use server::Server;
 pub use shared::{Answer, Call, Caller, Outcome, Owner, Reply, Shared};

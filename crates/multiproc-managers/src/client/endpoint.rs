@@ -20,7 +20,7 @@ pub(crate) struct Endpoint {
 impl Endpoint {
     /// Makes a connection that has shown the key.
     pub(crate) fn dial(&self) -> Result<Connection<()>, CallError> {
-        Ok(self.client().connect(&self.address)?)
+        Ok(self.client().connect::<(), (), _>(&self.address)?.read_ahead())
     }
 
     /// Makes a connection that has shown the key, if that can be done in time.

@@ -50,6 +50,7 @@ const LONG: usize = 1 << 20;
 impl Guest {
     pub(super) fn new(table: Arc<Table>, connection: Connection<()>) -> Self {
         let holdings = Holdings::new(table.owner());
+        let connection = connection.read_ahead();
         Self { table, session: None, holdings, connection, early: None, buffer: vec![] }
     }
 
@@ -248,6 +249,7 @@ impl Guest {
             Some(bytes) => bytes,
             None => self.connection.recv_bytes_async().await?,
         };
+        self.table.looking.asked();
         let object = if bytes.len() < LONG {
             decode(&bytes)
         } else {
@@ -262,6 +264,7 @@ impl Guest {
     async fn reply(&mut self, message: Message) -> Result<(), Over> {
         message.write(&mut self.buffer).map_err(|_| Over::Unwritable)?;
         self.connection.send_bytes_async(&self.buffer).await?;
+        self.table.looking.replied();
         if LONG < self.buffer.capacity() {
             self.buffer = vec![];
         }

@@ -72,6 +72,8 @@ impl Server {
             .enable_all()
             .thread_name("multiproc-manager")
             .build()?;
+        let table = self.table.clone();
+        runtime.spawn(async move { table.looking.run().await });
         runtime.block_on(accept(&self.listener, &self.table));
         runtime.shutdown_background();
         unlink_segments(&mut lock(&self.table.segments));
