@@ -9,6 +9,7 @@
 mod containers;
 mod synchronized;
 mod queues;
+mod pools;
 mod custom;
 mod lifecycle;
 mod proxies;
