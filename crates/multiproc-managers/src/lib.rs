@@ -40,7 +40,18 @@
 //!   back are counted until the server ends, as in Python. Its locks are freed, for they belong to a
 //!   connection.
 //! - Whoever knows the key may do what the server's process may do on their behalf. Keys are proven,
-//!   messages are not encrypted: across networks that others can read, use a tunnel.
+//!   messages are encrypted only with the feature `tls`.
+//! - A call whose connection is lost is not made again, for the server may have made it: it is an error,
+//!   of which [`CallError::is_lost`] is true. The next call connects anew. Objects that the process
+//!   referred to by the lost connection only, or that another server had, are gone: calls of their
+//!   proxies are [`CallError::Remote`], and the way on is to have the manager make others.
+//! - Both sides look for what is to come for up to 50 us before they sleep, unless that was in vain
+//!   lately: a round trip is then several times as fast, and costs processor time.
+//!
+//! # Crate features
+//!
+//! - **tls** (off by default): `TlsServer` and `TlsClient` seal the connections of remote managers, by
+//!   rustls with ring.
 #![forbid(unsafe_code)]
 
 mod manager;
@@ -55,6 +66,7 @@ mod client;
 mod values;
 mod raise;
 mod eager;
+mod tls;
 mod address;
 mod error;
 
@@ -75,3 +87,5 @@ pub use proxies::{
 pub use server::Server;
 pub use shared::{Answer, Call, Caller, Outcome, Owner, Reply, Shared};
 pub use shared_type::{SharedType, Sharing};
+#[cfg(feature = "tls")]
+pub use tls::{TlsClient, TlsServer};

@@ -169,7 +169,7 @@ impl Session {
     }
 
     /// Returns whether the server has ended the session, as when it was started anew.
-    fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         match &self.kind {
             // Nothing comes unasked, so what can be read is the end.
             Kind::Ours { keeper, .. } => {

@@ -56,6 +56,10 @@ impl Table {
         })
     }
 
+    pub(super) fn own_address(&self) -> &Address {
+        &self.address
+    }
+
     /// The server's address, as tokens have it.
     pub(super) fn address(&self) -> Object {
         to_object(&self.address)

@@ -14,5 +14,7 @@ mod custom;
 mod lifecycle;
 mod proxies;
 mod remote;
+#[cfg(feature = "tls")]
+mod tls;
 mod memory;
 mod python;
