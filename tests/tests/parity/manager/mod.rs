@@ -14,6 +14,7 @@ mod custom;
 mod lifecycle;
 mod proxies;
 mod remote;
+mod strangers;
 #[cfg(feature = "tls")]
 mod tls;
 mod memory;
