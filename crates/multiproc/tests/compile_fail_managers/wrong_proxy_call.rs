@@ -1,6 +1,6 @@
 //! Proxies have the methods of their types, and take what those take.
 
-use multiproc::{Manager, shared};
+use multiproc::shared;
 
 struct Maths;
 
@@ -17,12 +17,9 @@ impl Maths {
     fn secret(&self) {}
 }
 
-fn calls(maths: &MathsProxy, manager: &Manager) {
+fn calls(maths: &MathsProxy) {
     let _: Result<i64, _> = maths.add("4", 3);
     maths.secret();
-    let offset = 7;
-    let pool = manager.pool(1).unwrap();
-    let _ = pool.map(move |x: i64| x + offset, [1, 2, 3]);
 }
 
 fn main() {}
