@@ -196,9 +196,9 @@ impl<S, R> Connection<S, R> {
 
     /// Has this end of a stream take what has come, not one message at a time.
     ///
-    /// That saves a system call for each short message. In return its messages carry no handles, only
-    /// [`poll`](Self::poll) knows of those that are here already, [`wait`](crate::wait) does not, and the
-    /// end can be sent in a message only while there are none. The end of a pipe stays as it is.
+    /// That saves a system call for each short message. In return only [`poll`](Self::poll) knows of
+    /// messages that are here already, [`wait`](crate::wait) does not, and the end can be sent in a
+    /// message only while there are none. The end of a pipe stays as it is.
     ///
     /// # Python
     ///

@@ -85,7 +85,7 @@ pub use proxies::{
     ValueProxy,
 };
 pub use server::Server;
-pub use shared::{Answer, Call, Caller, Outcome, Owner, Reply, Shared};
+pub use shared::{Answer, Call, Caller, Filed, Outcome, Owner, Reply, Shared};
 pub use shared_type::{SharedType, Sharing};
 #[cfg(feature = "tls")]
 pub use tls::{TlsClient, TlsServer};

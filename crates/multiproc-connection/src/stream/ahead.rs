@@ -1,6 +1,6 @@
 //! What was taken from the socket behind the current message.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, collections::VecDeque, mem, os::fd::OwnedFd};
 
 /// How much is taken at once.
 const MOST: usize = 16 << 10;
@@ -10,6 +10,10 @@ const MOST: usize = 16 << 10;
 pub(super) struct Ahead {
     bytes: Vec<u8>,
     from: usize,
+    /// The descriptors that came with bytes which are still here, in their order.
+    fds: VecDeque<OwnedFd>,
+    /// Descriptors came for which this process had no room.
+    no_room: bool,
     /// The last look found less than there was room for: the socket is empty, or at its end.
     drained: bool,
 }
@@ -49,18 +53,36 @@ impl Ahead {
     /// Has `read` fill a thread's room, and keeps what it has read. Only if nothing is here.
     pub(super) fn fill(
         &mut self,
-        read: impl FnOnce(&mut [u8]) -> rustix::io::Result<usize>,
+        read: impl FnOnce(&mut [u8], &mut Vec<OwnedFd>) -> rustix::io::Result<(usize, bool)>,
     ) -> rustix::io::Result<usize> {
         let room = ROOM.try_with(RefCell::take);
         let mut room = room.unwrap_or_default();
         room.resize(MOST, 0);
-        let result = read(&mut room);
-        if let Ok(got) = result {
+        let mut fds = Vec::new();
+        let result = read(&mut room, &mut fds);
+        if let Ok((got, truncated)) = result {
             self.bytes.extend_from_slice(&room[..got]);
-            self.drained = got < room.len();
+            // Where descriptors are attached the kernel stops early.
+            self.drained = got < room.len() && fds.is_empty() && !truncated;
+            self.no_room |= truncated;
+            self.fds.extend(fds);
         }
         // A thread past its locals has no room any more.
         let _ = ROOM.try_with(|kept| kept.replace(room));
-        result
+        result.map(|(got, _)| got)
+    }
+
+    /// Takes the next descriptors, as many as there are of so many; false if some were lost on the way.
+    pub(super) fn take_fds(&mut self, count: usize, to: &mut Vec<OwnedFd>) -> bool {
+        to.extend(self.fds.drain(..count.min(self.fds.len())));
+        !mem::take(&mut self.no_room)
+    }
+
+    /// Says that a message is whole. What came with bytes that are taken nobody asked for.
+    pub(super) fn is_whole(&mut self) {
+        if self.is_empty() {
+            self.fds.clear();
+            self.no_room = false;
+        }
     }
 }

@@ -44,7 +44,7 @@ pub(super) struct Incoming {
     no_room: bool,
     /// The message is whole.
     whole: bool,
-    /// What came behind the message, if this end reads ahead. Its messages have no descriptors.
+    /// What came behind the message, if this end reads ahead.
     ahead: Option<Ahead>,
 }
 
@@ -105,8 +105,13 @@ impl Incoming {
                 // The first byte of a message is to be known of, not waited with for the next.
                 let flags = flags.difference(RecvFlags::WAITALL);
                 match &mut self.ahead {
-                    Some(ahead) => ahead.fill(|room| recv(socket, room, flags).map(|(_, got)| got)),
-                    None if bounds.handles => self.read_header(socket, wanted, flags),
+                    Some(ahead) => ahead.fill(|room, fds| recv_attached(socket, room, fds, flags)),
+                    None if bounds.handles => {
+                        let header = &mut self.header[self.have..wanted];
+                        let (got, lost) = recv_attached(socket, header, &mut self.fds, flags)?;
+                        self.no_room |= lost;
+                        Ok(got)
+                    }
                     // Without room for descriptors the system closes those that come.
                     None => {
                         let header = &mut self.header[self.have..wanted];
@@ -126,7 +131,7 @@ impl Incoming {
         if bounds.bytes < length {
             return Err(RecvError::TooLong { length, limit: bounds.bytes }.into());
         }
-        if 0 < handles && (!bounds.handles || self.ahead.is_some()) {
+        if 0 < handles && !bounds.handles {
             return Err(RecvError::Malformed.into());
         }
         // What does not fit this machine's memory is refused where it would grow beyond.
@@ -192,30 +197,19 @@ impl Incoming {
         Ok(())
     }
 
-    /// Reads on in the header, and takes the descriptors that come with it.
-    fn read_header(
-        &mut self,
-        socket: BorrowedFd<'_>,
-        wanted: usize,
-        flags: RecvFlags,
-    ) -> rustix::io::Result<usize> {
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(ATTACHED))];
-        let mut control = RecvAncillaryBuffer::new(&mut space);
-        let mut slices = [IoSliceMut::new(&mut self.header[self.have..wanted])];
-        let flags = flags | RecvFlags::CMSG_CLOEXEC;
-        let RecvMsg { bytes, flags, .. } = recvmsg(socket, &mut slices, &mut control, flags)?;
-        for message in control.drain() {
-            if let RecvAncillaryMessage::ScmRights(fds) = message {
-                self.fds.extend(fds);
-            }
-        }
-        self.no_room |= flags.contains(ReturnFlags::CTRUNC);
-        Ok(bytes)
-    }
-
     /// Checks that the descriptors are as many as the header says.
     fn settle_handles(&mut self, handles: u32) -> Result<(), RecvError> {
         let handles = handles as usize;
+        if let Some(ahead) = &mut self.ahead
+            && 0 < handles
+        {
+            // More than fit ride in a socket of their own.
+            let count = if packet::DIRECT < handles { 1 } else { handles };
+            self.no_room |= !ahead.take_fds(count, &mut self.fds);
+        }
+        if let Some(ahead) = &mut self.ahead {
+            ahead.is_whole();
+        }
         if self.no_room {
             return Err(RecvError::NoRoom);
         }
@@ -237,6 +231,27 @@ impl Incoming {
         }
         if self.fds.len() == handles { Ok(()) } else { Err(RecvError::Malformed) }
     }
+}
+
+/// Reads bytes with the descriptors that come with them, and returns how many bytes came, and whether
+/// descriptors were lost for want of room.
+fn recv_attached(
+    socket: BorrowedFd<'_>,
+    to: &mut [u8],
+    fds: &mut Vec<OwnedFd>,
+    flags: RecvFlags,
+) -> rustix::io::Result<(usize, bool)> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(ATTACHED))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let mut slices = [IoSliceMut::new(to)];
+    let flags = flags | RecvFlags::CMSG_CLOEXEC;
+    let RecvMsg { bytes, flags, .. } = recvmsg(socket, &mut slices, &mut control, flags)?;
+    for message in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(more) = message {
+            fds.extend(more);
+        }
+    }
+    Ok((bytes, flags.contains(ReturnFlags::CTRUNC)))
 }
 
 /// Reads until bytes came, the end was reached (0) or patience ended.

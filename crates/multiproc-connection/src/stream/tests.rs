@@ -133,11 +133,55 @@ fn end_that_reads_ahead_keeps_what_came_and_says_so() {
 }
 
 #[test]
-fn end_that_reads_ahead_takes_no_handles() {
+fn end_that_reads_ahead_gives_each_message_its_own_handles() {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let (ours, theirs) = (stream(ours), stream(theirs));
     theirs.read_ahead();
-    ours.send(b"x", &[ours.as_fd()], Patience::Endless).unwrap();
-    let err = receive(&theirs, Patience::Endless).unwrap_err();
+    let file = |name: &str| {
+        let file = rustix::fs::memfd_create(name, rustix::fs::MemfdFlags::CLOEXEC).unwrap();
+        rustix::io::write(&file, name.as_bytes()).unwrap();
+        file
+    };
+    let many: Vec<_> = (0..300).map(|_| file("many")).collect();
+    let (one, two) = (file("one"), file("two"));
+    let send = |bytes: &[u8], fds: &[BorrowedFd<'_>]| {
+        ours.send(bytes, fds, Patience::Endless).unwrap();
+    };
+    send(b"none", &[]);
+    send(b"one", &[one.as_fd()]);
+    send(b"refused", &[one.as_fd()]);
+    send(b"two and one", &[two.as_fd(), one.as_fd()]);
+    send(b"", &[]);
+    // The header of the next one lies across the end of what is taken at once.
+    let before: usize = [4 + 4, 16 + 3, 16 + 7, 16 + 11, 4, 4].iter().sum();
+    let filler = vec![7; (16 << 10) - before - 8];
+    send(&filler, &[]);
+    let some: Vec<_> = many.iter().map(AsFd::as_fd).collect();
+    send(b"many", &some);
+    for (bytes, names) in [
+        (&b"none"[..], &[][..]),
+        (b"one", &["one"]),
+        (b"refused", &["one"]),
+        (b"two and one", &["two", "one"]),
+        (b"", &[]),
+        (&filler, &[]),
+        (b"many", &["many"; 300]),
+    ] {
+        Buffers::lend(|buffers| {
+            theirs.recv(buffers, Bounds::bytes(1 << 20), Patience::Endless).unwrap();
+            assert_eq!(buffers.bytes, bytes);
+            assert_eq!(buffers.fds.len(), names.len());
+            for (fd, name) in buffers.fds.iter().zip(names) {
+                let mut content = [0; 8];
+                let got = rustix::io::pread(fd, &mut content[..], 0).unwrap();
+                assert_eq!(&content[..got], name.as_bytes());
+            }
+        });
+    }
+    // As many as came, whatever the header says.
+    let (peer, end) = pair();
+    end.read_ahead();
+    (&peer).write_all(&[255, 255, 255, 254, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]).unwrap();
+    let err = receive(&end, Patience::Endless).unwrap_err();
     assert!(matches!(err, TryRecvError::Recv(RecvError::Malformed)), "{err:?}");
 }

@@ -3,9 +3,10 @@
 use std::{cell::RefCell, io, time::Duration};
 
 use multiproc_connection::{
-    Address, AuthKey, Client, ClientBuilder, ConnectError, ConnectTimeoutError, Connection,
+    Address, AuthKey, Client, ClientBuilder, ConnectError, ConnectTimeoutError,
 };
 
+use super::Line;
 use crate::{
     CallError,
     tls::{TlsClient, dial},
@@ -24,11 +25,11 @@ pub(crate) struct Endpoint {
 
 impl Endpoint {
     /// Makes a connection that has shown the key.
-    pub(crate) fn dial(&self) -> Result<Connection<()>, CallError> {
+    pub(crate) fn dial(&self) -> Result<Line, CallError> {
         Ok(self.reach()?.read_ahead())
     }
 
-    fn reach(&self) -> Result<Connection<()>, CallError> {
+    fn reach(&self) -> Result<Line, CallError> {
         match &self.tls {
             Some(tls) => dial(tls, &self.address, &self.key, self.md5, None),
             None => Ok(self.client().connect(&self.address)?),
@@ -36,7 +37,7 @@ impl Endpoint {
     }
 
     /// Makes a connection that has shown the key, if that can be done in time.
-    pub(crate) fn dial_within(&self, limit: Duration) -> Result<Connection<()>, CallError> {
+    pub(crate) fn dial_within(&self, limit: Duration) -> Result<Line, CallError> {
         if let Some(tls) = &self.tls {
             return dial(tls, &self.address, &self.key, self.md5, Some(limit));
         }

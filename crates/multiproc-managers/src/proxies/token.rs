@@ -1,6 +1,5 @@
 //! Proxies on their way: as CPython's managers write them, and with what they refer to.
 
-use multiproc_connection::Connection;
 use multiproc_image::family;
 use multiproc_wire::{
     is_reading, is_writing,
@@ -12,7 +11,7 @@ use super::{Proxy, proxy::names};
 use crate::{
     CallError,
     address::{of_object, to_object},
-    client::{Endpoint, Reference, Session, here},
+    client::{Endpoint, Line, Reference, Session, here},
     error::chain,
     tls::TlsClient,
 };
@@ -91,7 +90,7 @@ impl Proxy {
     }
 
     /// Makes a connection that refers to the object as long as it is open, wherever that is.
-    fn claim(&self) -> Result<Option<Connection<()>>, CallError> {
+    fn claim(&self) -> Result<Option<Line>, CallError> {
         // First, so that a forked child does not rely on what its parent refers to.
         self.session()?;
         let Some(connection) = Session::separate(self.endpoint())? else { return Ok(None) };
@@ -121,7 +120,7 @@ impl Serialize for Proxy {
 
 impl<'de> Deserialize<'de> for Proxy {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        type Form = (Object, Option<Connection<()>>, Option<TlsClient>);
+        type Form = (Object, Option<Line>, Option<TlsClient>);
         let (object, _claim, tls) = if is_reading() {
             Form::deserialize(deserializer)?
         } else {

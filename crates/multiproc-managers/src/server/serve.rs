@@ -7,7 +7,7 @@ use multiproc_image::logging;
 use tokio::{runtime, time};
 
 use super::{Table, control::unlink_segments, guest::Guest, table::lock};
-use crate::{registry::Registry, tls::Front};
+use crate::{registry::Registry, tls::Front, values::LongFile};
 
 /// A server of shared objects that runs in this process.
 ///
@@ -100,7 +100,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 async fn accept(listener: &Listener, table: &Arc<Table>) {
     loop {
-        let accepted: Result<Connection<()>, _> = tokio::select! {
+        let accepted: Result<Connection<LongFile, ()>, _> = tokio::select! {
             accepted = listener.accept_async() => accepted,
             () = table.stop.notified() => return,
         };

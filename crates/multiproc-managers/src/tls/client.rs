@@ -21,7 +21,7 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 
 use super::{imp::TlsClient, relay::relay};
-use crate::CallError;
+use crate::{CallError, client::Line};
 
 /// Longer than any server takes to answer whom it means to serve.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -44,7 +44,7 @@ pub(crate) fn dial(
     key: &AuthKey,
     md5: bool,
     limit: Option<Duration>,
-) -> Result<Connection<()>, CallError> {
+) -> Result<Line, CallError> {
     let failed = |source| CallError::from(ConnectError::Io { address: address.clone(), source });
     let limit = limit.unwrap_or(PATIENCE);
     let (stream, shown) = connect(client, address, limit).map_err(failed)?;

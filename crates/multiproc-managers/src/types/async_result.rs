@@ -26,7 +26,7 @@ impl AsyncResult {
         tokio::spawn(async move {
             let result = outcome.await.and_then(|answer| match answer {
                 Answer::Value(value) => Ok(value),
-                Answer::Shared { .. } => Err(raise::type_error("result is a shared object")),
+                _ => Err(raise::type_error("result is a shared object")),
             });
             // Nobody may be left to be told.
             let _ = tell.send(Some(result));
