@@ -3,8 +3,8 @@
 //! Where a request is answered in a few microseconds, most of the time of a call is that of two threads being put to sleep
 //! and woken again. So both sides look for a moment whether there is something, and let others run between looks. That
 //! is in vain where the other side takes longer, and harmful where the cores are busy: who sleeps is let run at
-//! once when woken, who has given way waits for its turn. Each look in vain therefore doubles for how many times none
-//! is made.
+//! once when woken, who has given way waits for its turn. So after a few looks in vain none is made for a while, and
+//! for twice as long after each further one.
 
 use std::time::Duration;
 
@@ -12,14 +12,17 @@ use std::time::Duration;
 pub(crate) const LOOK: Duration = Duration::from_micros(50);
 
 /// How often one sleeps at most before one looks again.
-const MOST: u32 = 1024;
+const MOST: u32 = 256;
+
+/// What a penalty has to come to before it is felt: where many share the cores, a look now and then is in vain.
+const FORGIVEN: u32 = 16;
 
 /// Whether it has been worth while to look.
 #[derive(Debug)]
 pub(crate) struct Eager {
     /// How often to sleep before the next look.
     rest: u32,
-    /// How often one slept after the last look that was in vain.
+    /// Doubled by each look in vain, halved by each other.
     penalty: u32,
 }
 
@@ -40,9 +43,9 @@ impl Eager {
         if found {
             self.penalty /= 2;
         } else {
-            self.penalty = (2 * self.penalty).clamp(1, MOST);
+            self.penalty = (2 * self.penalty).clamp(1, FORGIVEN * MOST);
         }
-        self.rest = self.penalty;
+        self.rest = self.penalty / FORGIVEN;
     }
 }
 
@@ -67,7 +70,7 @@ mod tests {
     fn looking_in_vain_is_given_up_and_tried_again() {
         let mut eager = Eager::new();
         assert_eq!(looks(&mut eager, 100, true), 100);
-        assert!(looks(&mut eager, 10 * MOST, false) < 25);
+        assert!(looks(&mut eager, 10 * MOST, false) < 30);
         assert!(0 < looks(&mut eager, MOST + 1, false));
         looks(&mut eager, 3 * MOST, true);
         assert_eq!(looks(&mut eager, 100, true), 100);

@@ -47,6 +47,9 @@
 //!   proxies are [`CallError::Remote`], and the way on is to have the manager make others.
 //! - Both sides look for what is to come for up to 50 us before they sleep, unless that was in vain
 //!   lately: a round trip is then several times as fast, and costs processor time.
+//! - Bytes and texts from 256 KiB to 64 MiB in a `Value`, a dict, a list or a namespace are handed to
+//!   clients on the same host by way of a file that cannot be changed. The server keeps it as long as
+//!   the value, 64 of them at most, so such a value takes its memory twice once it was fetched.
 //!
 //! # Crate features
 //!

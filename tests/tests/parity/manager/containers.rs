@@ -3,14 +3,15 @@
 use multiproc::{
     Context, Failure, Manager,
     managers::{
-        ArrayProxy, DictProxy, ListProxy, NamespaceProxy, QueueProxy, TypedProxy, ValueProxy,
-        pickle::Object,
+        ArrayProxy, Batch, DictProxy, ListProxy, NamespaceProxy, QueueProxy, TypedProxy,
+        ValueProxy, pickle::Object,
     },
 };
 use multiproc_tests::{TestResult, each_start_method, once};
 
 once! {
     long_values_arrive_whole_and_as_they_are_now,
+    dict_is_merged_into_a_copy,
     list_has_slices_repetition_and_concatenation,
     list_has_the_methods_of_a_list,
     inner_lists_stay_live,
@@ -366,6 +367,16 @@ fn use_values(
     assert_eq!((array.get(0)?, array.get(1)?, array.len()?), (0, 1, 2));
     assert_eq!(array.to_vec()?, [0, 1]);
     assert_eq!((namespace.get::<i32>("x")?, namespace.get::<i32>("y")?), (0, 1));
+    Ok(())
+}
+
+fn dict_is_merged_into_a_copy() -> TestResult {
+    let manager = Manager::start()?;
+    let item = |key: &str, value: i64| (key.to_owned(), value);
+    let dict = manager.dict([item("a", 1), item("b", 2)])?;
+    let merged = dict.merged([item("b", 3), item("c", 4)])?;
+    assert_eq!(merged, [item("a", 1), item("b", 3), item("c", 4)]);
+    assert_eq!(dict.items()?, [item("a", 1), item("b", 2)]);
     Ok(())
 }
 
