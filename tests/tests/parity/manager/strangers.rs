@@ -41,7 +41,7 @@ fn each_is_a_line_in_the_log_and_nothing_else() -> Result<(), Failure> {
     let silent = TcpStream::connect(address)?;
     served("one that says nothing")?;
 
-    let wrong = BaseManager::builder().address(&Address::Tcp(address)).authkey("wrong").connect();
+    let wrong = BaseManager::builder().address(Address::Tcp(address)).authkey("wrong").connect();
     assert!(wrong.is_err());
     until(&heard, "client refused: failed to authenticate")?;
     served("one with a wrong key")?;
