@@ -98,7 +98,10 @@ fn proxies_are_arguments(ctx: &Context) -> TestResult {
     assert_eq!(dict.to_string(), "{1: '1', '2': 2, 0.25: None}");
     assert_eq!(list.to_string(), "[9, 8, 7, 6, 5, 4, 3, 2, 1, 0]");
     drop((dict, list));
-    assert_eq!(manager.number_of_objects()?, 0);
+    // A child that another test forks meanwhile has copies of the connections that went with the arguments.
+    while manager.number_of_objects()? != 0 {
+        thread::yield_now();
+    }
     Ok(())
 }
 
