@@ -194,6 +194,35 @@ impl<S, R> Connection<S, R> {
         self
     }
 
+    /// Has this end of a stream take what has come, not one message at a time.
+    ///
+    /// That saves a system call for each short message. In return only [`poll`](Self::poll) knows of
+    /// messages that are here already, [`wait`](crate::wait) does not, and the end can be sent in a
+    /// message only while there are none. The end of a pipe stays as it is.
+    ///
+    /// # Python
+    ///
+    /// No counterpart: there a message is always read by two system calls.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use multiproc_connection::{Client, Connection, Listener};
+    ///
+    /// let listener = Listener::builder().bind()?;
+    /// let client: Connection<u8> = Client::builder().connect(listener.address())?;
+    /// let served = listener.accept::<u8, u8>()?.read_ahead();
+    /// client.send(&1)?;
+    /// client.send(&2)?;
+    /// assert_eq!((served.recv()?, served.recv()?), (1, 2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use = "the end that reads ahead is the one returned"]
+    pub fn read_ahead(self) -> Self {
+        self.socket.read_ahead();
+        self
+    }
+
     /// Waits for a message, puts its bytes at the front of `buffer` and returns their number.
     ///
     /// # Errors

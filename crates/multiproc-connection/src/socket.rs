@@ -62,6 +62,12 @@ impl Socket {
         self
     }
 
+    pub(crate) fn read_ahead(&self) {
+        if let Transport::Stream(stream) = &self.transport {
+            stream.read_ahead();
+        }
+    }
+
     pub(crate) fn into_owned(self) -> io::Result<OwnedFd> {
         match self.into_transport() {
             Transport::Packet(packet) => packet.into_handle().into_owned(),

@@ -40,7 +40,21 @@
 //!   back are counted until the server ends, as in Python. Its locks are freed, for they belong to a
 //!   connection.
 //! - Whoever knows the key may do what the server's process may do on their behalf. Keys are proven,
-//!   messages are not encrypted: across networks that others can read, use a tunnel.
+//!   messages are encrypted only with the feature `tls`.
+//! - A call whose connection is lost is not made again, for the server may have made it: it is an error,
+//!   of which [`CallError::is_lost`] is true. The next call connects anew. Objects that the process
+//!   referred to by the lost connection only, or that another server had, are gone: calls of their
+//!   proxies are [`CallError::Remote`], and the way on is to have the manager make others.
+//! - Both sides look for what is to come for up to 50 us before they sleep, unless that was in vain
+//!   lately: a round trip is then several times as fast, and costs processor time.
+//! - Bytes and texts from 256 KiB to 64 MiB in a `Value`, a dict, a list or a namespace are handed to
+//!   clients on the same host by way of a file that cannot be changed. The server keeps it as long as
+//!   the value, 64 of them at most, so such a value takes its memory twice once it was fetched.
+//!
+//! # Crate features
+//!
+//! - **tls** (off by default): `TlsServer` and `TlsClient` seal the connections of remote managers, by
+//!   rustls with ring.
 #![forbid(unsafe_code)]
 
 mod manager;
@@ -54,6 +68,8 @@ mod registry;
 mod client;
 mod values;
 mod raise;
+mod eager;
+mod tls;
 mod address;
 mod error;
 
@@ -66,10 +82,13 @@ pub use args::Args;
 pub use error::{CallError, ManagerError, MethodError, SharedError};
 pub use manager::{BaseManager, Builder, Manager, SharedMemoryManager, SyncManager, Type};
 pub use proxies::{
-    ArrayProxy, BarrierProxy, Batch, ConditionProxy, DictProxy, EventProxy, Guard, IteratorProxy,
-    JoinableQueueProxy, ListProxy, LockProxy, NamespaceProxy, Proxy, QueueProxy, RLockProxy,
-    SemaphoreProxy, SetProxy, TypeCode, TypedProxy, ValueProxy,
+    ArrayProxy, AsyncResultProxy, BarrierProxy, Batch, ConditionProxy, DictProxy, EventProxy,
+    Guard, IteratorProxy, JoinableQueueProxy, ListProxy, LockProxy, NamespaceProxy, PoolCallError,
+    PoolProxy, Proxy, QueueProxy, RLockProxy, SemaphoreProxy, SetProxy, TypeCode, TypedProxy,
+    ValueProxy,
 };
 pub use server::Server;
-pub use shared::{Answer, Call, Caller, Outcome, Owner, Reply, Shared};
+pub use shared::{Answer, Call, Caller, Filed, Outcome, Owner, Reply, Shared};
 pub use shared_type::{SharedType, Sharing};
+#[cfg(feature = "tls")]
+pub use tls::{TlsClient, TlsServer};

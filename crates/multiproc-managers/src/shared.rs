@@ -7,7 +7,7 @@ use multiproc_wire::pickle::{Exception, Object};
 use crate::{
     Args, raise,
     server::{Entry, Table},
-    values::Held,
+    values::{Held, LongFile},
 };
 
 /// An object that lives in a manager's server.
@@ -102,6 +102,8 @@ pub struct Call {
     pub(crate) table: Arc<Table>,
     /// True if there are proxies of this server's objects among the arguments.
     pub(crate) has_proxies: bool,
+    /// True if the caller can take a long value by way of a file.
+    pub(crate) takes_files: bool,
 }
 
 impl Call {
@@ -158,6 +160,8 @@ impl fmt::Debug for Call {
 pub enum Answer {
     /// A value, of which the caller gets a copy.
     Value(Object),
+    /// A long value, of which the caller makes its copy from a file.
+    Filed(Filed),
     /// A shared object, of which the caller gets a proxy.
     Shared {
         /// The name of its type.
@@ -165,6 +169,13 @@ pub enum Answer {
         /// The object.
         object: Arc<dyn Shared>,
     },
+}
+
+/// A long value in a file that cannot be changed, as the standard types answer with.
+#[derive(Debug)]
+pub struct Filed {
+    pub(crate) told: Object,
+    pub(crate) file: LongFile,
 }
 
 macro_rules! answers {

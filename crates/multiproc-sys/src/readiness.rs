@@ -105,8 +105,13 @@ impl Registered {
     /// Returns true in the process and the runtime that it was made in.
     #[must_use]
     pub fn is_current(&self) -> bool {
-        self.process == process::id()
-            && Handle::try_current().is_ok_and(|current| current.id() == self.runtime)
+        self.process == process::id() && self.is_of_this_runtime()
+    }
+
+    /// Returns true in the runtime that it was made in, in a forked child's copy of that too.
+    #[must_use]
+    pub fn is_of_this_runtime(&self) -> bool {
+        Handle::try_current().is_ok_and(|current| current.id() == self.runtime)
     }
 }
 

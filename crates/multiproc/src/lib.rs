@@ -26,6 +26,8 @@
 //!   `recv_object` and their kin on the ends of connections; the codec `Pickle` of queues.
 //! - **managers** (off by default): objects in a server process and their proxies: the module `managers`,
 //!   `Manager` and `#[shared]`. Brings tokio, and the features `python` and `tokio`.
+//! - **tls** (off by default): TLS for remote managers: `managers::TlsServer` and `TlsClient`. Brings rustls, and the
+//!   feature `managers`.
 //! - **tokio** (off by default): the calls that wait, awaited: `recv_async`, `send_async` and their kin on the ends of
 //!   connections, `accept_async`, `connect_async`; `join_async`, `wait_async`, `result_async` of processes; `get_async` of queues.
 #![forbid(unsafe_code)]

@@ -14,3 +14,9 @@ fn misuse_is_rejected_with_a_message_that_helps() {
     tests.pass("tests/compile_fail/right.rs");
     tests.compile_fail("tests/compile_fail/wrong_*.rs");
 }
+
+#[cfg(feature = "managers")]
+#[test]
+fn what_cannot_be_shared_is_rejected_with_a_message_that_helps() {
+    trybuild::TestCases::new().compile_fail("tests/compile_fail_managers/wrong_*.rs");
+}

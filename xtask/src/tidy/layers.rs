@@ -47,7 +47,7 @@ pub(super) const HOUSE: [Floor; 15] = [
         name: "multiproc-managers",
         layer: 6,
         may_be_unsafe: false,
-        uses: &["getrandom", "rustix", "serde", "thiserror", "tokio"],
+        uses: &["getrandom", "rustix", "rustls", "serde", "thiserror", "tokio", "tokio-rustls"],
     },
     Floor {
         name: "multiproc-pool",

@@ -105,16 +105,25 @@ impl Socket {
             }
             Transport::Stream(stream) => {
                 let mut awaiting = None;
-                let attempt = || {
+                let mut attempt = || {
                     Buffers::lend(|buffers| {
                         match stream.attempt_recv(&mut awaiting, buffers, bounds) {
-                            Attempt::Done(Ok(())) => Attempt::Done(then(buffers)),
-                            Attempt::Done(Err(err)) => Attempt::Done(Err(err)),
+                            Attempt::Done(result) => {
+                                Attempt::Done(result.and_then(|()| then(buffers)))
+                            }
+                            Attempt::Last(result) => {
+                                Attempt::Last(result.and_then(|()| then(buffers)))
+                            }
                             Attempt::Blocked => Attempt::Blocked,
                             Attempt::Busy => Attempt::Busy,
                         }
                     })
                 };
+                if stream.is_ahead()
+                    && let Attempt::Done(result) | Attempt::Last(result) = attempt()
+                {
+                    return result;
+                }
                 let freed = || stream.recv_freed();
                 let handle = stream.registered_handle();
                 self.readiness.drive(handle, Side::Read, attempt, freed).await?

@@ -13,6 +13,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use multiproc_image::after_fork::{ForkLocal, generation};
 use multiproc_sys::readiness::{Registered, Side};
 use multiproc_wire::Handle;
 use tokio::task::coop::consume_budget;
@@ -21,6 +22,8 @@ use tokio::task::coop::consume_budget;
 pub(crate) enum Attempt<T> {
     /// It is done, well or not.
     Done(T),
+    /// It is done, and there is nothing more to do before the descriptor is ready anew.
+    Last(T),
     /// The other end has to do something first.
     Blocked,
     /// Somebody else of this process is at it.
@@ -35,7 +38,16 @@ pub(crate) enum Attempt<T> {
 /// waits to write, which only those do who are faster than the other end, registers for himself.
 #[derive(Default)]
 pub(crate) struct Readiness {
-    reading: Mutex<Option<Arc<Registered>>>,
+    reading: Mutex<Option<Known>>,
+}
+
+/// The generation of this process; to ask for its id would be a system call.
+static GENERATION: ForkLocal<u32> = ForkLocal::new(|_| generation());
+
+/// A registration, and the generation of the process that made it.
+struct Known {
+    born: u32,
+    registered: Arc<Registered>,
 }
 
 impl Readiness {
@@ -56,6 +68,11 @@ impl Readiness {
                 let mut ready = registered.ready().await?;
                 let busy = match attempt() {
                     Attempt::Done(done) => return Ok(done),
+                    Attempt::Last(done) => {
+                        // The end of a stream counts as readiness that lasts, so it is not forgotten.
+                        ready.is_over();
+                        return Ok(done);
+                    }
                     Attempt::Blocked => {
                         ready.is_over();
                         false
@@ -69,7 +86,7 @@ impl Readiness {
                 continue;
             }
             let busy = match attempt() {
-                Attempt::Done(done) => return Ok(done),
+                Attempt::Done(done) | Attempt::Last(done) => return Ok(done),
                 Attempt::Blocked => false,
                 Attempt::Busy => true,
             };
@@ -85,7 +102,8 @@ impl Readiness {
     fn known(&self, side: Side) -> Option<Arc<Registered>> {
         // Whoever finds this locked, perhaps for ever in a forked child, does without.
         let reading = self.reading.try_lock().ok().filter(|_| side == Side::Read)?;
-        reading.as_ref().filter(|known| known.is_current()).cloned()
+        let known = reading.as_ref().filter(|known| known.born == *GENERATION.get())?;
+        known.registered.is_of_this_runtime().then(|| known.registered.clone())
     }
 
     /// Registers with this runtime.
@@ -102,7 +120,8 @@ impl Readiness {
             && let Ok(mut reading) = self.reading.try_lock()
         {
             // In one step, so that a forked child finds the old one or the new one.
-            let old = reading.replace(registered.clone());
+            let known = Known { born: *GENERATION.get(), registered: registered.clone() };
+            let old = reading.replace(known);
             drop(reading);
             drop(old);
         }

@@ -2,9 +2,10 @@
 
 use std::os::fd::BorrowedFd;
 
+use multiproc_sys::primitive::Ordering;
 use multiproc_wire::Handle;
 
-use super::{Stream, incoming::Incoming};
+use super::{AHEAD, Stream, incoming::Incoming};
 use crate::{
     RecvError, SendError, TryRecvError, TrySendError,
     awaited::{Attending, Freed},
@@ -36,6 +37,7 @@ impl Stream {
     ) -> Attempt<Result<(), RecvError>> {
         let Some(mut incoming) = self.incoming.take(Patience::None) else { return Attempt::Busy };
         match self.recv_in_turn(&mut incoming, buffers, bounds, Patience::None) {
+            Ok(()) if incoming.is_drained() => Attempt::Last(Ok(())),
             Ok(()) => Attempt::Done(Ok(())),
             Err(TryRecvError::Empty) => {
                 // While we have the turn: whoever is forked sees one or the other.
@@ -74,6 +76,11 @@ impl Stream {
             Err(TrySendError::Full) => Attempt::Blocked,
             Err(TrySendError::Send(err)) => Attempt::Done(Err(err)),
         }
+    }
+
+    /// Returns true if what came behind the last message is here, of which no event tells.
+    pub(crate) fn is_ahead(&self) -> bool {
+        self.receiving.load(Ordering::Acquire) == AHEAD
     }
 
     /// Waits until nobody receives.

@@ -14,14 +14,18 @@ use rustix::{
     },
 };
 
-use super::header::{self, Header};
+use super::{
+    AHEAD, BEGUN, BETWEEN,
+    ahead::Ahead,
+    header::{self, Header},
+};
 use crate::{
     RecvError, TryRecvError, bounds::Bounds, buffers::Buffers, packet::wait_readable,
     patience::Patience, turn::Inherited,
 };
 
 /// How far memory is got ahead of the bytes that came, at most.
-const AHEAD: u64 = 1 << 20;
+const MORE: u64 = 1 << 20;
 
 /// The kernel attaches no more descriptors at once.
 const ATTACHED: usize = 253;
@@ -40,6 +44,8 @@ pub(super) struct Incoming {
     no_room: bool,
     /// The message is whole.
     whole: bool,
+    /// What came behind the message, if this end reads ahead.
+    ahead: Option<Ahead>,
 }
 
 impl Incoming {
@@ -47,14 +53,30 @@ impl Incoming {
     /// own.
     pub(super) fn inherit(inherited: Inherited<'_, Self>) -> Self {
         match inherited {
-            Inherited::Whole(incoming) => mem::take(incoming),
-            Inherited::Attended(_) | Inherited::InUse => Self::default(),
+            // What the parent has read ahead it will receive itself.
+            Inherited::Whole(incoming) if incoming.place() != AHEAD => mem::take(incoming),
+            _ => Self::default(),
         }
     }
 
-    /// Returns true if no byte of a message is here that is not whole.
-    pub(super) fn is_between(&self) -> bool {
-        self.have == 0 || self.whole
+    /// Has this end take what has come from now on, not one message at a time.
+    pub(super) fn read_ahead(&mut self) {
+        self.ahead.get_or_insert_default();
+    }
+
+    /// Where this stands: `BEGUN` if a part of a message is here, `AHEAD` if what is here is behind one.
+    pub(super) fn place(&self) -> u32 {
+        match &self.ahead {
+            _ if self.have != 0 && !self.whole => BEGUN,
+            Some(ahead) if !ahead.is_empty() => AHEAD,
+            _ => BETWEEN,
+        }
+    }
+
+    /// Returns true if it is known that the socket has nothing more just now.
+    #[cfg(feature = "tokio")]
+    pub(super) fn is_drained(&self) -> bool {
+        self.ahead.as_ref().is_some_and(Ahead::is_drained)
     }
 
     /// Reads the message to its end, and says so when its beginning is there.
@@ -73,19 +95,34 @@ impl Incoming {
             if wanted <= self.have {
                 break;
             }
+            if let Some(ahead) = &mut self.ahead
+                && !ahead.is_empty()
+            {
+                self.have += ahead.take(&mut self.header[self.have..wanted]);
+                continue;
+            }
             let got = attempt(socket, patience, |flags| {
                 // The first byte of a message is to be known of, not waited with for the next.
                 let flags = flags.difference(RecvFlags::WAITALL);
-                if bounds.handles {
-                    self.read_header(socket, wanted, flags)
-                } else {
+                match &mut self.ahead {
+                    Some(ahead) => ahead.fill(|room, fds| recv_attached(socket, room, fds, flags)),
+                    None if bounds.handles => {
+                        let header = &mut self.header[self.have..wanted];
+                        let (got, lost) = recv_attached(socket, header, &mut self.fds, flags)?;
+                        self.no_room |= lost;
+                        Ok(got)
+                    }
                     // Without room for descriptors the system closes those that come.
-                    recv(socket, &mut self.header[self.have..wanted], flags).map(|(_, got)| got)
+                    None => {
+                        let header = &mut self.header[self.have..wanted];
+                        recv(socket, header, flags).map(|(_, got)| got)
+                    }
                 }
             })?;
             match got {
                 0 if self.have == 0 => return Err(RecvError::Closed.into()),
                 0 => return Err(RecvError::Truncated.into()),
+                _ if self.ahead.is_some() => {}
                 _ => self.have += got,
             }
             begun();
@@ -100,6 +137,13 @@ impl Incoming {
         // What does not fit this machine's memory is refused where it would grow beyond.
         while (self.filled as u64) < length {
             self.make_room(length)?;
+            if let Some(ahead) = &mut self.ahead {
+                if !ahead.is_empty() {
+                    self.filled += ahead.take(&mut self.body[self.filled..]);
+                    continue;
+                }
+                ahead.is_passed_by();
+            }
             let got = attempt(socket, patience, |flags| {
                 recv(socket, &mut self.body[self.filled..], flags).map(|(_, got)| got)
             })?;
@@ -145,7 +189,7 @@ impl Incoming {
         if self.filled < self.body.len() {
             return Ok(());
         }
-        let more = (length - self.filled as u64).min(AHEAD) as usize;
+        let more = (length - self.filled as u64).min(MORE) as usize;
         self.body
             .try_reserve(more)
             .map_err(|_| RecvError::Io(io::Error::from(io::ErrorKind::OutOfMemory)))?;
@@ -153,30 +197,19 @@ impl Incoming {
         Ok(())
     }
 
-    /// Reads on in the header, and takes the descriptors that come with it.
-    fn read_header(
-        &mut self,
-        socket: BorrowedFd<'_>,
-        wanted: usize,
-        flags: RecvFlags,
-    ) -> rustix::io::Result<usize> {
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(ATTACHED))];
-        let mut control = RecvAncillaryBuffer::new(&mut space);
-        let mut slices = [IoSliceMut::new(&mut self.header[self.have..wanted])];
-        let flags = flags | RecvFlags::CMSG_CLOEXEC;
-        let RecvMsg { bytes, flags, .. } = recvmsg(socket, &mut slices, &mut control, flags)?;
-        for message in control.drain() {
-            if let RecvAncillaryMessage::ScmRights(fds) = message {
-                self.fds.extend(fds);
-            }
-        }
-        self.no_room |= flags.contains(ReturnFlags::CTRUNC);
-        Ok(bytes)
-    }
-
     /// Checks that the descriptors are as many as the header says.
     fn settle_handles(&mut self, handles: u32) -> Result<(), RecvError> {
         let handles = handles as usize;
+        if let Some(ahead) = &mut self.ahead
+            && 0 < handles
+        {
+            // More than fit ride in a socket of their own.
+            let count = if packet::DIRECT < handles { 1 } else { handles };
+            self.no_room |= !ahead.take_fds(count, &mut self.fds);
+        }
+        if let Some(ahead) = &mut self.ahead {
+            ahead.is_whole();
+        }
         if self.no_room {
             return Err(RecvError::NoRoom);
         }
@@ -198,6 +231,27 @@ impl Incoming {
         }
         if self.fds.len() == handles { Ok(()) } else { Err(RecvError::Malformed) }
     }
+}
+
+/// Reads bytes with the descriptors that come with them, and returns how many bytes came, and whether
+/// descriptors were lost for want of room.
+fn recv_attached(
+    socket: BorrowedFd<'_>,
+    to: &mut [u8],
+    fds: &mut Vec<OwnedFd>,
+    flags: RecvFlags,
+) -> rustix::io::Result<(usize, bool)> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(ATTACHED))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let mut slices = [IoSliceMut::new(to)];
+    let flags = flags | RecvFlags::CMSG_CLOEXEC;
+    let RecvMsg { bytes, flags, .. } = recvmsg(socket, &mut slices, &mut control, flags)?;
+    for message in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(more) = message {
+            fds.extend(more);
+        }
+    }
+    Ok((bytes, flags.contains(ReturnFlags::CTRUNC)))
 }
 
 /// Reads until bytes came, the end was reached (0) or patience ended.

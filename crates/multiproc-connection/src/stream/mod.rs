@@ -2,13 +2,15 @@
 //!
 //! The README beside this file tells the format.
 //!
-//! **Invariant:** no byte behind the current message is ever read. So what comes next is there for
-//! whoever receives next, `wait` tells the truth, and an end can be handed on between messages.
+//! **Invariant:** no byte behind the current message is ever read, except by an end that was told to read
+//! ahead. So what comes next is there for whoever receives next, `wait` tells the truth, and an end can be
+//! handed on between messages.
 //!
 //! **Invariant:** `receiving` and `sending` tell a forked child what it has to know of a lock that a
 //! thread of its parent had: they are set as soon as a part of a message is through.
 
 mod header;
+mod ahead;
 mod incoming;
 mod outgoing;
 #[cfg(feature = "tokio")]
@@ -42,13 +44,15 @@ const BEGUN: u32 = 2;
 const SENDING: u32 = 3;
 /// The beginning of a message is sent, and the rest kept for whoever sends next.
 const KEPT: u32 = 4;
+/// What came behind the last message is kept for the next.
+const AHEAD: u32 = 5;
 
 /// One end of a stream socket.
 pub(crate) struct Stream {
     handle: Handle,
     incoming: Turn<Incoming>,
     outgoing: Turn<Outgoing>,
-    /// Where the receiving side stands: `BETWEEN`, `BEGUN` or `LOST`. Written under `incoming`.
+    /// Where the receiving side stands: `BETWEEN`, `BEGUN`, `AHEAD` or `LOST`. Written under `incoming`.
     receiving: AtomicU32,
     /// Where the sending side stands: `BETWEEN`, `SENDING`, `KEPT` or `LOST`. Written under
     /// `outgoing`.
@@ -63,6 +67,13 @@ impl Stream {
             outgoing: Turn::new(Outgoing::default(), Outgoing::inherit),
             receiving: AtomicU32::new(BETWEEN),
             sending: AtomicU32::new(BETWEEN),
+        }
+    }
+
+    /// Has this end take what has come from now on, not one message at a time.
+    pub(crate) fn read_ahead(&self) {
+        if let Some(mut incoming) = self.incoming.take(Patience::Endless) {
+            incoming.read_ahead();
         }
     }
 
@@ -99,6 +110,9 @@ impl Stream {
             BETWEEN => Ok(()),
             BEGUN => Err(io::Error::other(
                 "half a message is received already: receive the rest before handing the end on",
+            )),
+            AHEAD => Err(io::Error::other(
+                "messages are read ahead already: receive them before handing the end on",
             )),
             _ => Err(io::Error::other(RecvError::Lost)),
         }
@@ -142,8 +156,8 @@ impl Stream {
     ) -> Result<(), TryRecvError> {
         match self.receiving.load(Ordering::Acquire) {
             LOST => return Err(RecvError::Lost.into()),
-            // A thread or task of the process that this one was forked from has the beginning.
-            BEGUN if incoming.is_between() => {
+            // The process that this one was forked from has the beginning.
+            BEGUN | AHEAD if incoming.place() == BETWEEN => {
                 self.receiving.store(LOST, Ordering::Release);
                 return Err(RecvError::Lost.into());
             }
@@ -152,13 +166,12 @@ impl Stream {
         let result = incoming.recv(self.as_fd(), bounds, patience, || {
             self.receiving.store(BEGUN, Ordering::Release);
         });
-        let place = match (&result, incoming.is_between()) {
-            (Ok(()) | Err(TryRecvError::Empty), true) => BETWEEN,
+        let place = match (&result, incoming.place()) {
+            (Ok(()) | Err(TryRecvError::Empty), place) => place,
             (Err(TryRecvError::Recv(RecvError::Closed)), _) => BETWEEN,
-            (Ok(()) | Err(TryRecvError::Empty), false) => BEGUN,
             // The descriptors of a whole message found no room.
-            (Err(_), true) => BETWEEN,
-            (Err(_), false) => LOST,
+            (Err(_), BETWEEN) => BETWEEN,
+            (Err(_), _) => LOST,
         };
         if place == LOST {
             *incoming = Incoming::default();
@@ -172,8 +185,10 @@ impl Stream {
 
     /// Waits until there is something to receive; false if time is up.
     pub(crate) fn poll(&self, patience: Patience) -> io::Result<bool> {
-        if self.receiving.load(Ordering::Acquire) == LOST {
-            return Err(io::Error::other(RecvError::Lost));
+        match self.receiving.load(Ordering::Acquire) {
+            LOST => return Err(io::Error::other(RecvError::Lost)),
+            AHEAD => return Ok(true),
+            _ => {}
         }
         poll::wait_readable(self.as_fd(), patience.deadline())
     }

@@ -34,6 +34,36 @@ fn client_is_served() {
     });
 }
 
+/// How often the main future of a runtime is polled: each time would be a look for a new client.
+#[test]
+fn what_an_accepted_client_sends_does_not_wake_who_accepts() {
+    on_both(async || {
+        let listener = Listener::builder().authkey(KEY).bind().unwrap();
+        let (client, served) =
+            tokio::join!(connect(listener.address()), listener.accept_async::<u64, u64>());
+        let (client, served) = (client.unwrap(), served.unwrap());
+        let mut accepting = pin!(listener.accept_async::<u64, u64>());
+        begin(accepting.as_mut()).await;
+        let mut polled = 0;
+        let counted = std::future::poll_fn(|context| {
+            polled += 1;
+            accepting.as_mut().poll(context).map(drop)
+        });
+        let talking = tokio::spawn(async move {
+            for number in 0..100 {
+                client.send_async(&number).await.unwrap();
+                assert_eq!(served.recv_async().await.unwrap(), number);
+                tokio::task::yield_now().await;
+            }
+        });
+        tokio::select! {
+            () = counted => unreachable!("nobody comes"),
+            done = talking => done.unwrap(),
+        }
+        assert!(polled < 10, "{polled} times");
+    });
+}
+
 #[test]
 fn host_name_is_looked_up() {
     on_both(async || {

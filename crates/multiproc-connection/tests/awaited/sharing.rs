@@ -21,6 +21,36 @@ fn ends() -> [(Connection<u64>, Connection<u64>); 2] {
 }
 
 #[test]
+fn end_that_reads_ahead_misses_no_message_and_no_end() {
+    on_both(async || {
+        let (a, b) = UnixStream::pair().unwrap();
+        let (tx, rx) = (OwnedFd::from(a), OwnedFd::from(b));
+        let (tx, rx) = (Connection::<u64>::from(tx), Connection::<u64>::from(rx).read_ahead());
+        for round in 0..EACH {
+            // As many at once as there are, so that an event tells of several and of none.
+            for number in 0..round % 5 {
+                tx.send(&number).unwrap();
+            }
+            for number in 0..round % 5 {
+                // Every other one by a call that waits, which leaves the rest to who awaits.
+                let received =
+                    if (round + number) % 2 == 0 { rx.recv() } else { rx.recv_async().await };
+                assert_eq!(received.unwrap(), number);
+            }
+            if round % 7 == 0 {
+                let (received, sent) = tokio::join!(rx.recv_async(), tx.send_async(&round));
+                sent.unwrap();
+                assert_eq!(received.unwrap(), round);
+            }
+        }
+        tx.send(&7).unwrap();
+        drop(tx);
+        assert_eq!(rx.recv_async().await.unwrap(), 7);
+        assert!(rx.recv_async().await.unwrap_err().is_closed());
+    });
+}
+
+#[test]
 fn message_goes_to_exactly_one_of_many_tasks_and_threads() {
     on_both(async || {
         for (tx, rx) in ends() {

@@ -3,10 +3,14 @@
 use std::{cell::RefCell, io, time::Duration};
 
 use multiproc_connection::{
-    Address, AuthKey, Client, ClientBuilder, ConnectError, ConnectTimeoutError, Connection,
+    Address, AuthKey, Client, ClientBuilder, ConnectError, ConnectTimeoutError,
 };
 
-use crate::CallError;
+use super::Line;
+use crate::{
+    CallError,
+    tls::{TlsClient, dial},
+};
 
 /// Where a server is, and the key that it knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,16 +19,28 @@ pub(crate) struct Endpoint {
     pub(crate) key: AuthKey,
     /// True if a server from before Python 3.12 is trusted.
     pub(crate) md5: bool,
+    /// What is trusted to be the server, where the connection is sealed.
+    pub(crate) tls: Option<TlsClient>,
 }
 
 impl Endpoint {
     /// Makes a connection that has shown the key.
-    pub(crate) fn dial(&self) -> Result<Connection<()>, CallError> {
-        Ok(self.client().connect(&self.address)?)
+    pub(crate) fn dial(&self) -> Result<Line, CallError> {
+        Ok(self.reach()?.read_ahead())
+    }
+
+    fn reach(&self) -> Result<Line, CallError> {
+        match &self.tls {
+            Some(tls) => dial(tls, &self.address, &self.key, self.md5, None),
+            None => Ok(self.client().connect(&self.address)?),
+        }
     }
 
     /// Makes a connection that has shown the key, if that can be done in time.
-    pub(crate) fn dial_within(&self, limit: Duration) -> Result<Connection<()>, CallError> {
+    pub(crate) fn dial_within(&self, limit: Duration) -> Result<Line, CallError> {
+        if let Some(tls) = &self.tls {
+            return dial(tls, &self.address, &self.key, self.md5, Some(limit));
+        }
         self.client().connect_timeout(&self.address, limit).map_err(|err| match err {
             ConnectTimeoutError::Connect(err) => err.into(),
             ConnectTimeoutError::Timeout => {

@@ -6,17 +6,16 @@
 
 use std::{cell::RefCell, panic::catch_unwind, time::Duration};
 
-use multiproc_connection::Connection;
 use multiproc_image::{
     after_fork::{self, Around},
     logging,
 };
 
-use super::session::of_this_process;
+use super::{Line, session::of_this_process};
 
 #[derive(Default)]
 struct Inherited {
-    connections: Vec<Connection<()>>,
+    connections: Vec<Line>,
     /// How many are from the forks that made this process.
     own: usize,
 }

@@ -6,11 +6,11 @@ use std::{
     thread,
 };
 
-use multiproc_connection::Connection;
+use multiproc_connection::Address;
 use multiproc_image::{after_fork::ForkLocal, family};
 use multiproc_wire::pickle::Object;
 
-use super::{Session, reply::exchange, session::Kind};
+use super::{Line, Session, reply::exchange, session::Kind};
 use crate::CallError;
 
 /// A thread's connection to a server.
@@ -19,7 +19,7 @@ struct Link {
     session: Weak<Session>,
     /// The process that made it. In a forked child it is a copy, to be closed and never used.
     maker: u32,
-    connection: Connection<()>,
+    connection: Line,
 }
 
 thread_local! {
@@ -34,7 +34,7 @@ static PID: ForkLocal<u32> = ForkLocal::new(|_| std::process::id());
 /// A connection that has failed is given up: the next call makes another.
 pub(super) fn with<R>(
     session: &Arc<Session>,
-    act: impl FnOnce(&Connection<()>) -> Result<R, CallError>,
+    act: impl FnOnce(&Line) -> Result<R, CallError>,
 ) -> Result<R, CallError> {
     let connection = match take(session.number) {
         Some(connection) => connection,
@@ -48,17 +48,20 @@ pub(super) fn with<R>(
 }
 
 /// Makes a connection that stays.
-fn open(session: &Arc<Session>) -> Result<Connection<()>, CallError> {
+fn open(session: &Arc<Session>) -> Result<Line, CallError> {
     let connection = session.endpoint.dial()?;
     introduce(&connection)?;
     if let Kind::Ours { name, .. } = &session.kind {
-        exchange(&connection, None, "#SESSION", vec![(&**name).into()], vec![])?.value()?;
+        // Files go from process to process, not from host to host.
+        let files = !matches!(session.endpoint.address, Address::Tcp(_) | Address::Host(..));
+        let kwargs = vec![("files".into(), files.into())];
+        exchange(&connection, None, "#SESSION", vec![(&**name).into()], kwargs)?.value()?;
     }
     Ok(connection)
 }
 
 /// Has the server keep a new connection, and returns what it says.
-pub(super) fn introduce(connection: &Connection<()>) -> Result<Object, CallError> {
+pub(super) fn introduce(connection: &Line) -> Result<Object, CallError> {
     let mut name = family::record().name.clone();
     if let Some(thread) = thread::current().name().filter(|name| *name != "main") {
         name = format!("{name}|{thread}");
@@ -66,7 +69,7 @@ pub(super) fn introduce(connection: &Connection<()>) -> Result<Object, CallError
     exchange(connection, None, "accept_connection", vec![name.into()], vec![])?.value()
 }
 
-fn take(number: u64) -> Option<Connection<()>> {
+fn take(number: u64) -> Option<Line> {
     let found = LINKS.try_with(|links| {
         let mut links = links.borrow_mut();
         let place = links.iter().position(|link| link.number == number)?;
@@ -76,7 +79,7 @@ fn take(number: u64) -> Option<Connection<()>> {
 }
 
 /// Keeps a connection for what this thread will call.
-pub(super) fn keep(session: &Arc<Session>, connection: Connection<()>) {
+pub(super) fn keep(session: &Arc<Session>, connection: Line) {
     let maker = *PID.get();
     // Where the thread is ending, the connection ends here.
     let _ = LINKS.try_with(|links| {

@@ -7,6 +7,13 @@ mod reference;
 mod reply;
 mod inherit;
 
+use multiproc_connection::Connection;
+
+use crate::values::LongFile;
+
+/// A connection to a server. Replies are bytes; long values come in files, each behind its reply.
+pub(crate) type Line = Connection<(), LongFile>;
+
 pub(crate) use self::{
     endpoint::{Endpoint, here, within},
     reference::Reference,

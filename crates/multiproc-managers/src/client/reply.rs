@@ -1,13 +1,19 @@
 //! Requests and replies on a connection.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, thread, time::Instant};
 
-use multiproc_connection::Connection;
+use multiproc_connection::{RecvError, TryRecvError};
 use multiproc_wire::pickle::{
     Exception, Globals, Limits, Object, Protocol, decode_with, encode_into,
 };
 
-use crate::CallError;
+use crate::{
+    CallError,
+    eager::{Eager, LOOK},
+    values::KIND,
+};
+
+use super::Line;
 
 /// What the server replied, errors aside.
 #[derive(Debug)]
@@ -27,6 +33,14 @@ impl Reply {
 
     /// Reads a reply: `(kind, result)`.
     pub(crate) fn of(object: Object) -> Result<Self, CallError> {
+        Self::read(object, |_| Err(CallError::Malformed))
+    }
+
+    /// As [`of`](Self::of), where `file` reads the file that may follow.
+    fn read(
+        object: Object,
+        file: impl FnOnce(&Object) -> Result<Object, CallError>,
+    ) -> Result<Self, CallError> {
         let Object::Tuple(parts) = object else { return Err(CallError::Malformed) };
         let [Object::Str(kind), result] =
             <[Object; 2]>::try_from(parts).map_err(|_| CallError::Malformed)?
@@ -36,6 +50,7 @@ impl Reply {
         match (&*kind, result) {
             ("#RETURN", value) => Ok(Self::Value(value)),
             ("#PROXY", parts) => Ok(Self::Proxy(parts)),
+            (KIND, told) => file(&told).map(Self::Value),
             ("#ERROR", Object::Exception(exception)) => Err(CallError::Raised(exception)),
             ("#ERROR", Object::Instance(instance)) => {
                 // Of a class that is not Python's own.
@@ -53,25 +68,53 @@ impl Reply {
 
 /// Sends a request and waits for the reply.
 pub(super) fn exchange(
-    connection: &Connection<()>,
+    connection: &Line,
     ident: Option<&str>,
     method: &str,
     args: Vec<Object>,
     kwargs: Vec<(Object, Object)>,
 ) -> Result<Reply, CallError> {
     send(connection, ident, method, args, kwargs)?;
-    let bytes = connection.recv_bytes()?;
+    let bytes = receive(connection)?;
     // Of classes that are only names here a server may send what it likes.
     let limits = Limits { globals: Globals::Any, ..Limits::DEFAULT };
-    Reply::of(decode_with(&bytes, limits)?)
+    Reply::read(decode_with(&bytes, limits)?, |told| connection.recv()?.read(told))
+}
+
+thread_local! {
+    static EAGER: RefCell<Eager> = const { RefCell::new(Eager::new()) };
+}
+
+/// Waits for the reply.
+fn receive(connection: &Line) -> Result<Vec<u8>, RecvError> {
+    let looked = EAGER.try_with(|eager| {
+        let mut eager = eager.borrow_mut();
+        if !eager.is_due() {
+            return None;
+        }
+        let start = Instant::now();
+        loop {
+            // The server has to be let run first.
+            thread::yield_now();
+            let in_time = start.elapsed() < LOOK;
+            match connection.try_recv_bytes() {
+                Err(TryRecvError::Empty) if in_time => {}
+                result => {
+                    eager.looked(in_time);
+                    return Some(result);
+                }
+            }
+        }
+    });
+    match looked.ok().flatten() {
+        Some(Ok(bytes)) => Ok(bytes),
+        Some(Err(TryRecvError::Recv(err))) => Err(err),
+        Some(Err(TryRecvError::Empty)) | None => connection.recv_bytes(),
+    }
 }
 
 /// Sends a request that has no reply.
-pub(super) fn post(
-    connection: &Connection<()>,
-    method: &str,
-    args: Vec<Object>,
-) -> Result<(), CallError> {
+pub(super) fn post(connection: &Line, method: &str, args: Vec<Object>) -> Result<(), CallError> {
     send(connection, None, method, args, vec![])
 }
 
@@ -83,7 +126,7 @@ thread_local! {
 const KEPT: usize = 64 << 10;
 
 fn send(
-    connection: &Connection<()>,
+    connection: &Line,
     ident: Option<&str>,
     method: &str,
     args: Vec<Object>,

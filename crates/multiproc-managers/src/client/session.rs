@@ -6,12 +6,12 @@ use std::{
     time::Duration,
 };
 
-use multiproc_connection::{Address, Connection};
+use multiproc_connection::Address;
 use multiproc_image::after_fork::ForkLocal;
 use multiproc_sys::primitive::{AtomicU64, AtomicUsize, Ordering};
 use multiproc_wire::pickle::Object;
 
-use super::{Endpoint, Reply, link, reply::exchange};
+use super::{Endpoint, Line, Reply, link, reply::exchange};
 use crate::{CallError, address::of_object};
 
 /// This process as a client of one server.
@@ -30,7 +30,7 @@ pub(crate) struct Session {
 }
 
 pub(super) enum Kind {
-    Ours { name: String, keeper: Mutex<Connection<()>>, own: Option<Address> },
+    Ours { name: String, keeper: Mutex<Line>, own: Option<Address> },
     Python,
 }
 
@@ -96,7 +96,7 @@ impl Session {
     }
 
     /// Makes a connection that refers to all that this process refers to, for a child.
-    pub(super) fn inherit(&self, limit: Duration) -> Result<Option<Connection<()>>, CallError> {
+    pub(super) fn inherit(&self, limit: Duration) -> Result<Option<Line>, CallError> {
         let Kind::Ours { name, .. } = &self.kind else { return Ok(None) };
         if self.references.load(Ordering::Relaxed) == 0 {
             return Ok(None);
@@ -109,7 +109,7 @@ impl Session {
 
     /// Begins a session whose one connection is the caller's, to be given away: it holds what is asked
     /// for over it. There is none at a server of CPython's.
-    pub(crate) fn separate(endpoint: &Endpoint) -> Result<Option<Connection<()>>, CallError> {
+    pub(crate) fn separate(endpoint: &Endpoint) -> Result<Option<Line>, CallError> {
         let connection = endpoint.dial()?;
         if link::introduce(&connection)?.get("multiproc").is_none() {
             return Ok(None);
@@ -119,7 +119,7 @@ impl Session {
     }
 
     /// Has a session of its own refer to an object.
-    pub(crate) fn refer(connection: &Connection<()>, ident: &str) -> Result<(), CallError> {
+    pub(crate) fn refer(connection: &Line, ident: &str) -> Result<(), CallError> {
         exchange(connection, None, "incref", vec![ident.into()], vec![])?.value().map(drop)
     }
 
@@ -169,7 +169,7 @@ impl Session {
     }
 
     /// Returns whether the server has ended the session, as when it was started anew.
-    fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         match &self.kind {
             // Nothing comes unasked, so what can be read is the end.
             Kind::Ours { keeper, .. } => {

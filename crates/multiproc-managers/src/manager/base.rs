@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -26,7 +26,8 @@ use crate::{
 /// # If a process dies
 ///
 /// When this process does, killed too, a server that it started ends. When the server does, calls are
-/// errors.
+/// errors, until there is one again at its address that knows the key: then the manager makes objects
+/// there. Proxies of objects that are gone stay errors.
 ///
 /// # Python
 ///
@@ -53,7 +54,8 @@ use crate::{
 #[must_use = "dropping a manager that was started shuts its server down"]
 pub struct BaseManager {
     endpoint: Endpoint,
-    session: Renewed<OnceLock<Arc<Session>>>,
+    /// Empty in a forked child at first. Another, once the server has ended it.
+    session: Renewed<Mutex<Option<Arc<Session>>>>,
     running: Option<(Arc<Running>, Finalizer)>,
 }
 
@@ -65,7 +67,7 @@ impl BaseManager {
 
     pub(super) fn new(session: Arc<Session>, running: Option<Running>) -> Self {
         let endpoint = session.endpoint.clone();
-        let session = Renewed::new(OnceLock::from(session));
+        let session = Renewed::new(Mutex::new(Some(session)));
         let running = running.map(|running| {
             let running = Arc::new(running);
             let ending = running.clone();
@@ -216,12 +218,16 @@ impl BaseManager {
     }
 
     fn session(&self) -> Result<Arc<Session>, CallError> {
-        let session = self.session.get(|_| OnceLock::new());
-        if let Some(session) = session.get() {
+        let slot = self.session.get(|_| Mutex::default());
+        let lock = || slot.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(session) = lock().as_ref().filter(|session| !session.is_over()) {
             return Ok(session.clone());
         }
+        // Not under the lock: the server may be one that does not answer.
         let begun = Session::with(&self.endpoint)?;
-        Ok(session.get_or_init(|| begun).clone())
+        let over = lock().replace(begun.clone());
+        drop(over);
+        Ok(begun)
     }
 }
 

@@ -11,6 +11,7 @@ use crate::{
     ManagerError, Server, Shared, SharedType,
     client::{Endpoint, Session},
     registry::{Registry, sync_types},
+    tls::{Front, TlsClient, TlsServer},
 };
 
 /// How to make a manager. Made by [`BaseManager::builder`] and its kin.
@@ -25,6 +26,8 @@ pub struct Builder {
     pub(super) standard: bool,
     pub(super) types: Vec<Type>,
     pub(super) initializer: Option<FnRef<(), ()>>,
+    pub(crate) tls_server: Option<TlsServer>,
+    pub(crate) tls_client: Option<TlsClient>,
     /// What the server's process is called, with its number behind.
     pub(super) class: &'static str,
 }
@@ -40,6 +43,8 @@ impl Builder {
             standard: false,
             types: vec![],
             initializer: None,
+            tls_server: None,
+            tls_client: None,
             class,
         }
     }
@@ -123,7 +128,8 @@ impl Builder {
     /// [`ManagerError`]: no address was named, or there is no server there that knows the key.
     pub fn connect(self) -> Result<BaseManager, ManagerError> {
         let address = self.address.clone().ok_or(ManagerError::NoAddress)??;
-        let endpoint = Endpoint { address, key: self.authkey_or_own(), md5: self.md5 };
+        let key = self.authkey_or_own();
+        let endpoint = Endpoint { address, key, md5: self.md5, tls: self.tls_client };
         let session = Session::with(&endpoint)?;
         Ok(BaseManager::new(session, None))
     }
@@ -135,10 +141,10 @@ impl Builder {
     /// [`ManagerError::Bind`] when it cannot listen there.
     pub fn get_server(self) -> Result<Server, ManagerError> {
         let key = self.authkey_or_own();
-        let listener = listener(self.address, key, self.md5)?;
+        let place = place(self.address, key, self.md5, self.tls_server.as_ref())?;
         let mut registry = if self.standard { sync_types() } else { Registry::default() };
         registry.types.extend(self.types.into_iter().map(Type::into_registration));
-        Ok(Server::new(listener, registry))
+        Ok(Server::new(place, registry))
     }
 
     /// Serves in this process until a client says `shutdown`.
@@ -158,16 +164,27 @@ impl Builder {
 /// How many clients may stand before the door: those of a whole cluster that starts.
 const BACKLOG: u32 = 1024;
 
-pub(super) fn listener(
+/// Where clients come in: a listener, and what stands before it where they come by TLS.
+pub(super) fn place(
     address: Option<Result<Address, AddressError>>,
     key: AuthKey,
     md5: bool,
-) -> Result<Listener, ManagerError> {
+    tls: Option<&TlsServer>,
+) -> Result<(Listener, Option<Front>), ManagerError> {
     let builder = Listener::builder().backlog(BACKLOG).max_handshakes(4096).authkey(key);
     let builder = if md5 { builder.allow_md5() } else { builder };
-    let builder = match address {
-        Some(address) => builder.address(address?),
-        None => builder,
+    let address = address.transpose()?;
+    let front = match tls {
+        Some(tls) => {
+            let outside = address.as_ref().ok_or(ManagerError::NoAddress)?;
+            Some(Front::bind(outside, tls)?)
+        }
+        None => None,
     };
-    Ok(builder.bind()?)
+    // What TLS lets through comes in at a socket that nobody else finds.
+    let builder = match address {
+        Some(address) if front.is_none() => builder.address(address),
+        _ => builder,
+    };
+    Ok((builder.bind()?, front))
 }

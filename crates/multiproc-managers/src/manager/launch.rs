@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use multiproc_connection::{Address, Sender, simplex};
+use multiproc_connection::{Address, Listener, Sender, simplex};
 use multiproc_image::{FnRef, family, logging};
 use multiproc_process::{Process, parent_process};
 use multiproc_sys::signals::{Disposition, Signal};
@@ -15,12 +15,13 @@ use multiproc_wire::pickle::Object;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 
-use super::{BaseManager, Builder, builder::listener};
+use super::{BaseManager, Builder, builder::place};
 use crate::{
     ManagerError, Server,
     client::{Endpoint, Session},
     error::chain,
     registry::{Plan, Registry},
+    tls::{Front, TlsServer},
 };
 
 /// What the server's process is told.
@@ -31,6 +32,8 @@ struct Setup {
     standard: bool,
     plans: Vec<Plan>,
     initializer: Option<FnRef<(), ()>>,
+    /// Certificates and key.
+    tls: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 /// What it tells: where it listens, or why not.
@@ -43,12 +46,14 @@ pub(super) fn start(builder: Builder) -> Result<BaseManager, ManagerError> {
     }
     let key = builder.authkey_or_own();
     let is_private = builder.address.is_none();
+    let tls = builder.tls_server.as_ref().map(TlsServer::own_client);
     let setup = Setup {
         address: builder.address.transpose()?.map(|address| address.to_string()),
         md5: builder.md5,
         standard: builder.standard,
         plans: builder.types.into_iter().map(|known| known.plan).collect(),
         initializer: builder.initializer,
+        tls: builder.tls_server.map(TlsServer::into_parts),
     };
     let (receiver, sender) = simplex::<Ready>()?;
     let process = Process::builder().daemon(false).context(builder.context).authkey(key.clone());
@@ -65,7 +70,7 @@ pub(super) fn start(builder: Builder) -> Result<BaseManager, ManagerError> {
             return Err(ManagerError::Server(text));
         }
     };
-    let endpoint = Endpoint { address, key, md5: builder.md5 };
+    let endpoint = Endpoint { address, key, md5: builder.md5, tls };
     let running = Running::new(process, endpoint.clone(), builder.timeout, is_private);
     // Dropped where it fails, it ends the process.
     let session = Session::with(&endpoint)?;
@@ -79,9 +84,9 @@ fn run(setup: Setup, ready: Sender<Ready>) {
     if let Some(initializer) = setup.initializer {
         initializer.call(());
     }
-    let bound = bind(setup.address, setup.md5);
+    let bound = bind(setup.address, setup.md5, setup.tls);
     let server = match bound {
-        Ok(listener) => Server::new(listener, Registry::of(setup.standard, setup.plans)),
+        Ok(place) => Server::new(place, Registry::of(setup.standard, setup.plans)),
         Err(err) => {
             let _ = ready.send(&Err(chain(&err)));
             return;
@@ -114,9 +119,11 @@ fn run(setup: Setup, ready: Sender<Ready>) {
 fn bind(
     address: Option<String>,
     md5: bool,
-) -> Result<multiproc_connection::Listener, ManagerError> {
+    tls: Option<(Vec<u8>, Vec<u8>)>,
+) -> Result<(Listener, Option<Front>), ManagerError> {
     let address = address.map(|address| address.parse());
-    listener(address, family::record().authkey.clone(), md5)
+    let tls = tls.and_then(TlsServer::from_parts);
+    place(address, family::record().authkey.clone(), md5, tls.as_ref())
 }
 
 /// Allows as many clients as the system lets this process have descriptors.

@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::{BaseManager, Builder};
 use crate::{
     ArrayProxy, BarrierProxy, CallError, ConditionProxy, DictProxy, EventProxy, JoinableQueueProxy,
-    ListProxy, LockProxy, ManagerError, NamespaceProxy, QueueProxy, RLockProxy, SemaphoreProxy,
-    SetProxy, TypeCode, TypedProxy, ValueProxy,
+    ListProxy, LockProxy, ManagerError, NamespaceProxy, PoolProxy, QueueProxy, RLockProxy,
+    SemaphoreProxy, SetProxy, TypeCode, TypedProxy, ValueProxy,
     proxies::{object, objects, pairs},
 };
 
@@ -273,6 +273,16 @@ impl SyncManager {
         timeout: Duration,
     ) -> Result<BarrierProxy, CallError> {
         self.make("Barrier", vec![parties.into(), Object::None, timeout.as_secs_f64().into()])
+    }
+
+    /// Makes a pool of so many worker processes in the server.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::Remote`] when there are to be none, or they cannot be started.
+    #[doc(alias = "Pool")]
+    pub fn pool(&self, processes: usize) -> Result<PoolProxy, CallError> {
+        self.make("Pool", vec![processes.into()])
     }
 
     /// Ends the server, as [`BaseManager::shutdown`] does.

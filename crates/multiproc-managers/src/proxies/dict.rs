@@ -250,6 +250,30 @@ impl<K, V: DeserializeOwned> DictProxy<K, V> {
     }
 }
 
+impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> DictProxy<K, V> {
+    /// Returns a copy of the items with those of another map put over them; the dict stays as it is.
+    ///
+    /// # Python
+    ///
+    /// `d | other`. `d |= other` is [`update`](Self::update).
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], of which kinds the type says.
+    #[doc(alias = "__or__")]
+    pub fn merged(
+        &self,
+        other: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<Vec<(K, V)>, CallError> {
+        let (other, _kept) = pairs(other)?;
+        let Object::Dict(items) = self.proxy.request("__or__", vec![other], vec![])? else {
+            return Err(CallError::Malformed);
+        };
+        let item = |(key, value)| Ok((self.proxy.read(key)?, self.proxy.read(value)?));
+        items.into_iter().map(item).collect()
+    }
+}
+
 impl<K: DeserializeOwned, V> DictProxy<K, V> {
     /// Returns copies of the keys.
     ///

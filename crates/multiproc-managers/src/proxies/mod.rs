@@ -17,10 +17,13 @@ mod condition;
 mod event;
 mod barrier;
 mod iterator;
+mod pool;
+mod async_result;
 
 pub use self::{
     acquirer::{Guard, LockProxy, RLockProxy, SemaphoreProxy},
     array::ArrayProxy,
+    async_result::AsyncResultProxy,
     barrier::BarrierProxy,
     batch::Batch,
     condition::ConditionProxy,
@@ -29,6 +32,7 @@ pub use self::{
     iterator::IteratorProxy,
     list::ListProxy,
     namespace::NamespaceProxy,
+    pool::{PoolCallError, PoolProxy},
     proxy::Proxy,
     queue::{JoinableQueueProxy, QueueProxy},
     set::SetProxy,

@@ -1,6 +1,5 @@
 //! Proxies on their way: as CPython's managers write them, and with what they refer to.
 
-use multiproc_connection::Connection;
 use multiproc_image::family;
 use multiproc_wire::{
     is_reading, is_writing,
@@ -12,8 +11,9 @@ use super::{Proxy, proxy::names};
 use crate::{
     CallError,
     address::{of_object, to_object},
-    client::{Endpoint, Reference, Session, here},
+    client::{Endpoint, Line, Reference, Session, here},
     error::chain,
+    tls::TlsClient,
 };
 
 /// The class that Python has for proxies of a type.
@@ -58,6 +58,11 @@ impl Proxy {
     ///
     /// [`CallError`] when it is none, or its server cannot be reached or no longer has the object.
     pub fn from_object(object: &Object) -> Result<Self, CallError> {
+        Self::received(object, None)
+    }
+
+    /// As [`from_object`](Self::from_object), of a server that is to be reached like this.
+    fn received(object: &Object, tls: Option<TlsClient>) -> Result<Self, CallError> {
         let Object::Instance(made) = object else { return Err(CallError::Malformed) };
         let [_, token, _, kwargs] = &made.args[..] else { return Err(CallError::Malformed) };
         let Some([typeid, address, ident]) = token.as_token() else {
@@ -76,7 +81,8 @@ impl Proxy {
             (_, Some(known)) => known,
             (here, None) => {
                 let md5 = here.is_some_and(|here| here.md5);
-                Endpoint { address, key: family::record().authkey.clone(), md5 }
+                let key = family::record().authkey.clone();
+                Endpoint { address, key, md5, tls }
             }
         };
         let reference = Reference::take(&endpoint, ident)?;
@@ -84,7 +90,7 @@ impl Proxy {
     }
 
     /// Makes a connection that refers to the object as long as it is open, wherever that is.
-    fn claim(&self) -> Result<Option<Connection<()>>, CallError> {
+    fn claim(&self) -> Result<Option<Line>, CallError> {
         // First, so that a forked child does not rely on what its parent refers to.
         self.session()?;
         let Some(connection) = Session::separate(self.endpoint())? else { return Ok(None) };
@@ -108,17 +114,18 @@ impl Serialize for Proxy {
             return object.serialize(serializer);
         }
         let claim = self.claim().map_err(|err| ser::Error::custom(chain(&err)))?;
-        (object, claim).serialize(serializer)
+        (object, claim, &self.endpoint().tls).serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Proxy {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (object, _claim) = if is_reading() {
-            <(Object, Option<Connection<()>>)>::deserialize(deserializer)?
+        type Form = (Object, Option<Line>, Option<TlsClient>);
+        let (object, _claim, tls) = if is_reading() {
+            Form::deserialize(deserializer)?
         } else {
-            (Object::deserialize(deserializer)?, None)
+            (Object::deserialize(deserializer)?, None, None)
         };
-        Self::from_object(&object).map_err(|err| de::Error::custom(chain(&err)))
+        Self::received(&object, tls).map_err(|err| de::Error::custom(chain(&err)))
     }
 }

@@ -1,6 +1,6 @@
 //! The types of a `SyncManager`.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use multiproc_wire::pickle::Exception;
 
@@ -8,8 +8,8 @@ use super::{Registration, Registry};
 use crate::{
     Call, Shared,
     types::{
-        Array, Barrier, Condition, Dict, Event, List, Lock, Namespace, Queue, RLock, Semaphore,
-        Set, Value,
+        Array, Barrier, Condition, Dict, Event, List, Lock, Namespace, Pool, Queue, RLock,
+        Semaphore, Set, Value,
     },
 };
 
@@ -36,5 +36,8 @@ const TYPES: &[(&str, Create)] = &[
 /// Returns the types that every `SyncManager` knows.
 pub(crate) fn sync_types() -> Registry {
     let types = TYPES.iter().map(|(name, create)| (*name, Registration::quick(*create)));
-    Registry { types: types.map(|(name, made)| (name.to_owned(), made)).collect() }
+    let mut types: HashMap<_, _> = types.map(|(name, made)| (name.to_owned(), made)).collect();
+    // To start its workers takes a while.
+    types.insert("Pool".to_owned(), Registration::with(Arc::new(Pool::create)));
+    Registry { types }
 }

@@ -64,7 +64,14 @@ impl Guest {
 
     pub(super) fn call_of(&self, method: String, args: Args) -> Call {
         let has_proxies = args.objects().any(super::table::has_proxies);
-        Call { method, args, caller: self.caller(), table: self.table.clone(), has_proxies }
+        Call {
+            method,
+            args,
+            caller: self.caller(),
+            table: self.table.clone(),
+            has_proxies,
+            takes_files: self.takes_files,
+        }
     }
 
     /// Counts a reference for this client.

@@ -16,7 +16,7 @@ use super::{
     message::{Message, Request},
     session::{Holdings, Session},
 };
-use crate::{Answer, Args, Caller, Outcome, Reply};
+use crate::{Answer, Args, Caller, Filed, Outcome, Reply, values::LongFile};
 
 /// A connection of a client, with all that goes when it ends.
 pub(super) struct Guest {
@@ -25,7 +25,9 @@ pub(super) struct Guest {
     pub(super) session: Option<Arc<Session>>,
     /// The client's thread.
     holdings: Holdings,
-    connection: Connection<()>,
+    connection: Connection<LongFile, ()>,
+    /// True if the client takes files along.
+    pub(super) takes_files: bool,
     /// A request that came while another was answered.
     early: Option<Vec<u8>>,
     buffer: Vec<u8>,
@@ -48,9 +50,11 @@ pub(super) enum Over {
 const LONG: usize = 1 << 20;
 
 impl Guest {
-    pub(super) fn new(table: Arc<Table>, connection: Connection<()>) -> Self {
+    pub(super) fn new(table: Arc<Table>, connection: Connection<LongFile, ()>) -> Self {
         let holdings = Holdings::new(table.owner());
-        Self { table, session: None, holdings, connection, early: None, buffer: vec![] }
+        let connection = connection.read_ahead();
+        let (session, early, buffer) = (None, None, vec![]);
+        Self { table, session, holdings, connection, takes_files: false, early, buffer }
     }
 
     pub(super) fn caller(&self) -> Caller {
@@ -121,7 +125,7 @@ impl Guest {
     /// Does what only clients of ours ask for, inside a connection that stays.
     async fn special(&mut self, method: &str, mut args: Args) -> Result<Option<Message>, Over> {
         let reply = match method {
-            "#SESSION" => match args.object("name") {
+            "#SESSION" => match self.session_of(&mut args) {
                 Some(Object::Str(name)) => {
                     self.session = self.table.session(&name);
                     match self.session {
@@ -164,7 +168,11 @@ impl Guest {
                 while let Some(request) = args.object("request") {
                     replies.push(match Request::of(request) {
                         Ok(Request { ident: Some(ident), method, args }) => {
-                            self.dispatch(&ident, method, args).await?.into_object()
+                            // The replies are one, which no file can follow.
+                            let takes_files = std::mem::take(&mut self.takes_files);
+                            let reply = self.dispatch(&ident, method, args).await;
+                            self.takes_files = takes_files;
+                            reply?.into_object()
                         }
                         Ok(_) => Message::fault("ValueError", "no object").into_object(),
                         Err(text) => Message::fault("ValueError", &text).into_object(),
@@ -175,6 +183,13 @@ impl Guest {
             method => self.control(method, args).await,
         };
         Ok(Some(reply))
+    }
+
+    /// The name of the session that a connection is to be of, if it is not to begin one.
+    fn session_of(&mut self, args: &mut Args) -> Option<Object> {
+        let name = args.object("name");
+        self.takes_files = matches!(args.object("files"), Some(Object::Bool(true)));
+        name
     }
 
     /// Calls a method of a shared object.
@@ -214,6 +229,7 @@ impl Guest {
     fn message(&self, outcome: Outcome, returns: Option<String>) -> Message {
         match outcome {
             Ok(Answer::Value(value)) => Message::Return(value),
+            Ok(Answer::Filed(Filed { told, file })) => Message::File(told, file),
             Ok(Answer::Shared { typeid, object }) => {
                 let typeid = returns.unwrap_or(typeid);
                 let registration = self.table.registry.types.get(&typeid);
@@ -248,6 +264,7 @@ impl Guest {
             Some(bytes) => bytes,
             None => self.connection.recv_bytes_async().await?,
         };
+        self.table.looking.asked();
         let object = if bytes.len() < LONG {
             decode(&bytes)
         } else {
@@ -260,8 +277,16 @@ impl Guest {
     }
 
     async fn reply(&mut self, message: Message) -> Result<(), Over> {
+        let file = match &message {
+            Message::File(_, file) => Some(file.clone()),
+            _ => None,
+        };
         message.write(&mut self.buffer).map_err(|_| Over::Unwritable)?;
         self.connection.send_bytes_async(&self.buffer).await?;
+        if let Some(file) = file {
+            self.connection.send_async(&file).await?;
+        }
+        self.table.looking.replied();
         if LONG < self.buffer.capacity() {
             self.buffer = vec![];
         }

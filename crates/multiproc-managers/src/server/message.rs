@@ -2,7 +2,10 @@
 
 use multiproc_wire::pickle::{Exception, Object, ObjectError, Protocol, encode_into};
 
-use crate::Args;
+use crate::{
+    Args,
+    values::{KIND, LongFile},
+};
 
 /// One request: `(ident, method, args, kwargs)`.
 #[derive(Debug)]
@@ -53,6 +56,8 @@ impl Request {
 #[derive(Debug)]
 pub(super) enum Message {
     Return(Object),
+    /// What is told of the file that follows.
+    File(Object, LongFile),
     /// A proxy is to be made of this: `(exposed, token)`.
     Proxy(Object),
     /// The method has raised this.
@@ -74,6 +79,7 @@ impl Message {
     pub(super) fn into_object(self) -> Object {
         let (kind, result) = match self {
             Self::Return(value) => ("#RETURN", value),
+            Self::File(told, _) => (KIND, told),
             Self::Proxy(parts) => ("#PROXY", parts),
             Self::Error(exception) => ("#ERROR", exception.into()),
             Self::Traceback(text) => ("#TRACEBACK", text.into()),

@@ -6,6 +6,7 @@ mod session;
 mod guest;
 mod control;
 mod message;
+mod looking;
 mod serve;
 
 pub use self::serve::Server;

@@ -7,7 +7,7 @@ use multiproc_image::logging;
 use tokio::{runtime, time};
 
 use super::{Table, control::unlink_segments, guest::Guest, table::lock};
-use crate::registry::Registry;
+use crate::{registry::Registry, tls::Front, values::LongFile};
 
 /// A server of shared objects that runs in this process.
 ///
@@ -46,18 +46,20 @@ use crate::registry::Registry;
 #[must_use = "a server serves nobody before `serve_forever`"]
 pub struct Server {
     listener: Listener,
+    /// What stands before the listener.
+    front: Option<Front>,
     table: Arc<Table>,
 }
 
 impl Server {
-    pub(crate) fn new(listener: Listener, registry: Registry) -> Self {
-        let table = Table::new(registry, listener.address().clone());
-        Self { listener, table }
+    pub(crate) fn new((listener, front): (Listener, Option<Front>), registry: Registry) -> Self {
+        let address = front.as_ref().map_or(listener.address(), Front::address).clone();
+        Self { listener, front, table: Table::new(registry, address) }
     }
 
     /// Where the server listens.
     pub fn address(&self) -> &Address {
-        self.listener.address()
+        self.table.own_address()
     }
 
     /// Serves clients until one of them says `shutdown`.
@@ -65,15 +67,23 @@ impl Server {
     /// # Errors
     ///
     /// Returns the system's error when tasks cannot be run here.
-    pub fn serve_forever(self) -> io::Result<()> {
+    pub fn serve_forever(mut self) -> io::Result<()> {
         // One thread: a call is over before another thread would have been woken for it. What takes
         // its time, methods of your types and long messages, runs on threads of their own.
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .thread_name("multiproc-manager")
             .build()?;
+        if let Some(front) = &mut self.front {
+            front.start(&self.listener)?;
+        }
+        let table = self.table.clone();
+        runtime.spawn(async move { table.looking.run().await });
         runtime.block_on(accept(&self.listener, &self.table));
         runtime.shutdown_background();
+        if let Some(front) = self.front {
+            front.stop();
+        }
         unlink_segments(&mut lock(&self.table.segments));
         Ok(())
     }
@@ -90,7 +100,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 async fn accept(listener: &Listener, table: &Arc<Table>) {
     loop {
-        let accepted: Result<Connection<()>, _> = tokio::select! {
+        let accepted: Result<Connection<LongFile, ()>, _> = tokio::select! {
             accepted = listener.accept_async() => accepted,
             () = table.stop.notified() => return,
         };

@@ -10,7 +10,7 @@ use multiproc_sys::primitive::{AtomicU64, Ordering};
 use multiproc_wire::pickle::Object;
 use tokio::sync::Notify;
 
-use super::{Entry, session::Session};
+use super::{Entry, looking::Looking, session::Session};
 use crate::{
     Owner, Shared,
     address::{of_object, to_object},
@@ -31,6 +31,7 @@ pub(crate) struct Table {
     pub(super) segments: Mutex<Vec<String>>,
     next: AtomicU64,
     pub(super) stop: Notify,
+    pub(super) looking: Looking,
 }
 
 #[derive(Debug, Default)]
@@ -51,7 +52,12 @@ impl Table {
             segments: Mutex::default(),
             next: AtomicU64::new(1),
             stop: Notify::new(),
+            looking: Looking::default(),
         })
+    }
+
+    pub(super) fn own_address(&self) -> &Address {
+        &self.address
     }
 
     /// The server's address, as tokens have it.

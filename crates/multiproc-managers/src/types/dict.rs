@@ -74,8 +74,9 @@ impl Dict {
         match method {
             "__getitem__" => {
                 let name = args.required("key")?;
-                let found = map.get(&Key::of(&name)?).map(|value| value.object.clone());
-                result = found.ok_or_else(|| raise::key_error(name))?;
+                let found = map.get(&Key::of(&name)?).map(|value| value.answer(&call));
+                args.finish()?;
+                return found.ok_or_else(|| raise::key_error(name));
             }
             "__setitem__" => {
                 let (name, value) = (args.required("key")?, args.required("value")?);
@@ -99,7 +100,9 @@ impl Dict {
             "get" => {
                 let key = Key::of(&args.required("key")?)?;
                 let default = args.object("default").unwrap_or_default();
-                result = map.get(&key).map_or(default, |value| value.object.clone());
+                args.finish()?;
+                let found = map.get(&key).map(|value| value.answer(&call));
+                return Ok(found.unwrap_or_else(|| default.into()));
             }
             "keys" => result = Object::List(map.iter().map(|(_, name, _)| name.clone()).collect()),
             "values" => {

@@ -17,6 +17,9 @@ mod condition;
 mod event;
 mod barrier;
 mod iterator;
+mod pool;
+mod async_result;
+mod steps;
 mod holding;
 mod waiters;
 
@@ -29,11 +32,11 @@ use std::{
 use tokio::time;
 
 pub use self::{
-    array::Array, barrier::Barrier, condition::Condition, dict::Dict, event::Event, iterator::Iter,
-    list::List, lock::Lock, namespace::Namespace, queue::Queue, rlock::RLock, semaphore::Semaphore,
-    set::Set, value::Value,
+    array::Array, async_result::AsyncResult, barrier::Barrier, condition::Condition, dict::Dict,
+    event::Event, iterator::Iter, list::List, lock::Lock, namespace::Namespace, pool::Pool,
+    queue::Queue, rlock::RLock, semaphore::Semaphore, set::Set, value::Value,
 };
-pub(crate) use self::{array::unpacked, dict::Updater};
+pub(crate) use self::{array::unpacked, dict::Updater, pool::Worker};
 
 /// Locks what no panic leaves half done.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

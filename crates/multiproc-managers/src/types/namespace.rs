@@ -5,10 +5,10 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use multiproc_wire::pickle::{Exception, Object};
+use multiproc_wire::pickle::Exception;
 
 use super::locked;
-use crate::{Call, Reply, Shared, raise, values::Held};
+use crate::{Call, Outcome, Reply, Shared, raise, values::Held};
 
 /// Values by name that live in a manager's server.
 ///
@@ -33,15 +33,18 @@ impl Namespace {
         Ok(Arc::new(Self(Mutex::new(named))))
     }
 
-    fn answer(&self, method: &str, mut call: Call) -> Result<Object, Exception> {
+    fn answer(&self, method: &str, mut call: Call) -> Outcome {
         let mut args = call.take_args();
         let mut names = locked(&self.0);
         let name: String = args.take("name")?;
         let missing =
             || raise::attribute_error(format!("'Namespace' object has no attribute '{name}'"));
-        let mut result = Object::None;
         match method {
-            "__getattribute__" => result = names.get(&name).ok_or_else(missing)?.object.clone(),
+            "__getattribute__" => {
+                let found = names.get(&name).ok_or_else(missing)?.answer(&call);
+                args.finish()?;
+                return Ok(found);
+            }
             "__setattr__" => {
                 let value = args.required("value")?;
                 names.insert(name, call.hold(value));
@@ -49,7 +52,7 @@ impl Namespace {
             _ => drop(names.remove(&name).ok_or_else(missing)?),
         }
         args.finish()?;
-        Ok(result)
+        Ok(().into())
     }
 }
 

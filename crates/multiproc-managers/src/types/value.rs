@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use multiproc_wire::pickle::{Exception, Object};
 
 use super::locked;
-use crate::{Call, Reply, Shared, values::Held};
+use crate::{Call, Outcome, Reply, Shared, values::Held};
 
 /// One value that lives in a manager's server.
 ///
@@ -35,16 +35,16 @@ impl Value {
         Ok(Arc::new(Self { code, value: Mutex::new(call.hold(value)) }))
     }
 
-    fn answer(&self, method: &str, mut call: Call) -> Result<Object, Exception> {
+    fn answer(&self, method: &str, mut call: Call) -> Outcome {
         let mut args = call.take_args();
-        let mut result = Object::None;
         if method == "get" {
-            result = locked(&self.value).object.clone();
-        } else {
-            *locked(&self.value) = call.hold(args.required("value")?);
+            args.finish()?;
+            return Ok(locked(&self.value).answer(&call));
         }
+        let value = call.hold(args.required("value")?);
         args.finish()?;
-        Ok(result)
+        *locked(&self.value) = value;
+        Ok(().into())
     }
 }
 

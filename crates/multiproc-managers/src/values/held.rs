@@ -4,24 +4,37 @@ use std::sync::Arc;
 
 use multiproc_wire::pickle::Object;
 
-use crate::server::Entry;
+use super::Long;
+use crate::{Answer, Call, server::Entry, shared::Filed};
 
 /// A value that keeps the shared objects alive whose proxies are in it.
 #[derive(Clone, Debug)]
 pub(crate) struct Held {
     pub(crate) object: Object,
     _referents: Option<Arc<[Arc<Entry>]>>,
+    /// Where its file is, if it is long. A value that is changed is another one.
+    long: Option<Arc<Long>>,
 }
 
 impl Held {
     /// Holds a value with the objects that its proxies refer to.
     pub(crate) fn new(object: Object, referents: Vec<Arc<Entry>>) -> Self {
         let referents = (!referents.is_empty()).then(|| referents.into());
-        Self { object, _referents: referents }
+        Self { _referents: referents, ..Self::plain(object) }
     }
 
     /// Holds a value in which there are no proxies.
     pub(crate) fn plain(object: Object) -> Self {
-        Self { object, _referents: None }
+        let long = Long::of(&object);
+        Self { object, _referents: None, long }
+    }
+
+    /// Answers a call with a copy, or by way of its file where the caller can take one.
+    pub(crate) fn answer(&self, call: &Call) -> Answer {
+        let long = self.long.as_ref().filter(|_| call.takes_files);
+        match long.and_then(|long| long.file(&self.object)) {
+            Some((told, file)) => Answer::Filed(Filed { told, file }),
+            None => Answer::Value(self.object.clone()),
+        }
     }
 }

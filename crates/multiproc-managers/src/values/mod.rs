@@ -1,6 +1,7 @@
 //! What Python's containers do with the values in them: equality, order, keys and indices.
 
 mod held;
+mod long;
 mod key;
 mod ordered_map;
 mod equality;
@@ -14,6 +15,7 @@ pub(crate) use self::{
     held::Held,
     index::{Place, place},
     key::Key,
+    long::{KIND, Long, LongFile},
     order::sort,
     ordered_map::OrderedMap,
 };

@@ -3,13 +3,15 @@
 use multiproc::{
     Context, Failure, Manager,
     managers::{
-        ArrayProxy, DictProxy, ListProxy, NamespaceProxy, QueueProxy, TypedProxy, ValueProxy,
-        pickle::Object,
+        ArrayProxy, Batch, DictProxy, ListProxy, NamespaceProxy, QueueProxy, TypedProxy,
+        ValueProxy, pickle::Object,
     },
 };
 use multiproc_tests::{TestResult, each_start_method, once};
 
 once! {
+    long_values_arrive_whole_and_as_they_are_now,
+    dict_is_merged_into_a_copy,
     list_has_slices_repetition_and_concatenation,
     list_has_the_methods_of_a_list,
     inner_lists_stay_live,
@@ -365,5 +367,57 @@ fn use_values(
     assert_eq!((array.get(0)?, array.get(1)?, array.len()?), (0, 1, 2));
     assert_eq!(array.to_vec()?, [0, 1]);
     assert_eq!((namespace.get::<i32>("x")?, namespace.get::<i32>("y")?), (0, 1));
+    Ok(())
+}
+
+fn dict_is_merged_into_a_copy() -> TestResult {
+    let manager = Manager::start()?;
+    let item = |key: &str, value: i64| (key.to_owned(), value);
+    let dict = manager.dict([item("a", 1), item("b", 2)])?;
+    let merged = dict.merged([item("b", 3), item("c", 4)])?;
+    assert_eq!(merged, [item("a", 1), item("b", 3), item("c", 4)]);
+    assert_eq!(dict.items()?, [item("a", 1), item("b", 2)]);
+    Ok(())
+}
+
+fn long_values_arrive_whole_and_as_they_are_now() -> TestResult {
+    let manager = Manager::start()?;
+    // Around what goes by way of a file, and beyond what goes in one piece.
+    for length in [(256 << 10) - 1, 256 << 10, 3 << 20] {
+        let bytes = Object::Bytes((0..length).map(|n| (n % 251) as u8).collect());
+        let text = Object::Str("h\u{e5}".repeat(length / 3));
+        for value in [bytes, text] {
+            let cell = manager.value_of("c", &Object::None)?;
+            let dict = manager.dict::<i64, Object>([(1, value.clone())])?;
+            let list = manager.list::<Object>([Object::None])?;
+            let namespace = manager.namespace([("x", value.clone())])?;
+            cell.set(&value)?;
+            list.set(0, &value)?;
+            for _ in 0..2 {
+                assert_eq!(cell.get()?, value);
+                assert_eq!(dict.get(&1)?, Some(value.clone()));
+                assert_eq!(dict.get_item(&1)?, value);
+                assert_eq!(list.get(0)?, value);
+                assert_eq!(namespace.get::<Object>("x")?, value);
+            }
+            let results = Batch::new().call(&cell, "get", ())?.call(&dict, "get", (1,))?.run()?;
+            assert!(results.into_iter().all(|result| result.unwrap() == value));
+            // Another value is not the file of the one before.
+            let other = Object::Bytes(vec![9; length]);
+            cell.set(&other)?;
+            dict.set(&1, &other)?;
+            assert_eq!((cell.get()?, dict.get_item(&1)?), (other.clone(), other));
+            assert_eq!(list.get(0)?, value);
+        }
+    }
+    // More of them than the server keeps files.
+    let many = manager.dict::<i64, Object>([])?;
+    let value = |n: i64| Object::Bytes(vec![n as u8; 300 << 10]);
+    (0..100).try_for_each(|n| many.set(&n, &value(n)))?;
+    for _ in 0..2 {
+        for n in 0..100 {
+            assert!(many.get_item(&n)? == value(n), "{n}");
+        }
+    }
     Ok(())
 }

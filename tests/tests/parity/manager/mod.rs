@@ -9,9 +9,13 @@
 mod containers;
 mod synchronized;
 mod queues;
+mod pools;
 mod custom;
 mod lifecycle;
 mod proxies;
 mod remote;
+mod strangers;
+#[cfg(feature = "tls")]
+mod tls;
 mod memory;
 mod python;

@@ -98,7 +98,10 @@ fn proxies_are_arguments(ctx: &Context) -> TestResult {
     assert_eq!(dict.to_string(), "{1: '1', '2': 2, 0.25: None}");
     assert_eq!(list.to_string(), "[9, 8, 7, 6, 5, 4, 3, 2, 1, 0]");
     drop((dict, list));
-    assert_eq!(manager.number_of_objects()?, 0);
+    // A child that another test forks meanwhile has copies of the connections that went with the arguments.
+    while manager.number_of_objects()? != 0 {
+        thread::yield_now();
+    }
     Ok(())
 }
 
@@ -124,7 +127,10 @@ fn proxy_in_a_message_refers_to_its_object() -> TestResult {
     let list = b.recv()?;
     assert_eq!(list.to_vec()?, [7]);
     drop(list);
-    assert_eq!(manager.number_of_objects()?, 0);
+    // What went with the message is closed, of which the server hears when it hears of it.
+    while manager.number_of_objects()? != 0 {
+        thread::yield_now();
+    }
     Ok(())
 }
 

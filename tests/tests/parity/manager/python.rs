@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use multiproc::managers::{BaseManager, Batch, CallError, SyncManager, TypedProxy, pickle::Object};
+use multiproc::managers::{
+    AsyncResultProxy, BaseManager, Batch, CallError, IteratorProxy, Proxy, SyncManager, TypedProxy,
+    pickle::{Global, Object},
+};
 use multiproc_tests::{TestResult, once, python::Python};
 
 once! { standard_types_of_python_s_manager }
@@ -45,6 +48,7 @@ fn standard_types_of_python_s_manager() -> TestResult {
         let manager = SyncManager::from(manager.connect()?);
         containers(&manager)
             .and_then(|()| synchronized(&manager))
+            .and_then(|()| pool(&manager))
             .map_err(|err| format!("Python {}: {err}", python.version()))?;
         assert_eq!(manager.number_of_objects()?, 0, "Python {}", python.version());
     }
@@ -79,6 +83,24 @@ fn containers(manager: &SyncManager) -> TestResult {
     let err = dict.as_proxy().call_method("zork", ()).unwrap_err();
     assert!(matches!(&err, CallError::Remote(text) if text.contains("zork")), "{err}");
     Ok(())
+}
+
+/// Functions are Python's own, by their names.
+fn pool(manager: &SyncManager) -> TestResult {
+    let pool = manager.create("Pool", (1,))?;
+    let sqrt = Object::from(Global::new("math", "sqrt"));
+    assert_eq!(pool.call::<_, f64>("apply", (&sqrt, (16.0,)))?, 4.0);
+    assert_eq!(pool.call::<_, Vec<f64>>("map", (&sqrt, [1.0, 4.0]))?, [1.0, 2.0]);
+    let result: AsyncResultProxy<f64> =
+        pool.call::<_, Proxy>("apply_async", (&sqrt, (9.0,)))?.into();
+    assert_eq!(result.get()?, 3.0);
+    assert!(result.ready()? && result.successful()?);
+    let steps: IteratorProxy<f64> = pool.call::<_, Proxy>("imap", (&sqrt, [25.0]))?.into();
+    assert_eq!(steps.collect::<Result<Vec<_>, _>>()?, [5.0]);
+    let err = pool.call_method("apply", (&sqrt, (-1.0,))).unwrap_err();
+    assert!(err.is_raised("ValueError"), "{err}");
+    pool.call_method("terminate", ())?;
+    Ok(pool.call_method("join", ()).map(drop)?)
 }
 
 fn synchronized(manager: &SyncManager) -> TestResult {

@@ -20,6 +20,7 @@ use multiproc_tests::{TestResult, each_start_method, once};
 once! {
     values_arrive_as_they_were,
     server_starts_again_at_its_address,
+    manager_that_is_connected_goes_on_with_the_next_server,
     connecting_to_nobody_is_an_error,
     clients_need_names_only,
     server_serves_until_told_otherwise,
@@ -94,6 +95,24 @@ fn server_starts_again_at_its_address() -> TestResult {
     assert!(queue.call_method("qsize", ()).is_err());
     let queue = manager.create("get_queue", ())?;
     assert_eq!(queue.call::<_, usize>("qsize", ())?, 0);
+    Ok(())
+}
+
+fn manager_that_is_connected_goes_on_with_the_next_server() -> TestResult {
+    let build = || BaseManager::builder().authkey("k").sync_types();
+    let server = build().address("127.0.0.1:0").start()?;
+    let address = address(&server);
+    let client = BaseManager::builder().authkey("k").address(&address).connect()?;
+    let old = client.create("list", ([1],))?;
+    server.shutdown()?;
+    assert!(old.call_method("__len__", ()).unwrap_err().is_lost());
+    assert!(client.create("list", ()).unwrap_err().is_lost());
+    let _server = build().address(&address).start()?;
+    let new = client.create("list", ([1, 2],))?;
+    assert_eq!((new.call::<_, i64>("__len__", ())?, client.number_of_objects()?), (2, 1));
+    // The same address, the same name even: not the same object.
+    let err = old.call_method("__len__", ()).unwrap_err();
+    assert!(matches!(err, CallError::Remote(_)), "{err}");
     Ok(())
 }
 

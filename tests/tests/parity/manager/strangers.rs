@@ -1,0 +1,139 @@
+//! Clients that are none: each is a line in the log and nothing else.
+
+use std::{
+    fs::File,
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    os::{fd::AsRawFd, unix::fs::FileExt},
+    thread,
+};
+
+use multiproc::{
+    Connection, Context, Failure, Level, Manager,
+    connection::{Address, Client},
+    log_to_stderr,
+    managers::{BaseManager, SyncManager, pickle::Object},
+};
+use multiproc_tests::{TestResult, once, once_alone};
+use rustix::fs::{MemfdFlags, memfd_create};
+
+once_alone! { each_is_a_line_in_the_log_and_nothing_else }
+
+once! { key_of_the_program_is_the_key_of_its_managers }
+
+fn each_is_a_line_in_the_log_and_nothing_else() -> Result<(), Failure> {
+    let heard = File::from(memfd_create("stderr", MemfdFlags::CLOEXEC)?);
+    // What the server's process says, which is started from now on, is kept here.
+    // SAFETY: Both are open descriptors.
+    unsafe { libc::dup2(heard.as_raw_fd(), libc::STDERR_FILENO) };
+    log_to_stderr(Level::Info);
+    let builder = SyncManager::builder().address("127.0.0.1:0").authkey("right");
+    let manager = SyncManager::from(builder.context(Context::spawn()).start()?);
+    let Address::Tcp(address) = *manager.address() else { return Err("no port".into()) };
+    let list = manager.list([1, 2, 3])?;
+    let served = |after: &str| -> Result<(), Failure> {
+        assert_eq!(list.to_vec()?, [1, 2, 3], "after {after}");
+        assert_eq!(manager.number_of_objects()?, 1, "after {after}");
+        Ok(())
+    };
+
+    // It stays until the end, and says nothing.
+    let silent = TcpStream::connect(address)?;
+    served("one that says nothing")?;
+
+    let wrong = BaseManager::builder().address(Address::Tcp(address)).authkey("wrong").connect();
+    assert!(wrong.is_err());
+    until(&heard, "client refused: failed to authenticate")?;
+    served("one with a wrong key")?;
+
+    for garbage in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0xff; 64], &[0, 0, 0, 0]] {
+        end_of(address, garbage)?;
+        served("garbage instead of a key")?;
+    }
+    // Four GiB are announced: before the key by none, after it by one who knows it.
+    end_of(address, &[0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1, 0, 0, 0, 0])?;
+    served("four GiB instead of a key")?;
+    for (bytes, line) in [
+        (&[0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1, 0, 0, 0, 0][..], "client let go"),
+        (&[0xff, 0xff, 0xff, 0xfd, 1, 2, 3, 4], "client let go"),
+    ] {
+        let before = lines(&heard, line)?;
+        let client = friend(address)?;
+        let mut socket = TcpStream::from(std::os::fd::OwnedFd::try_from(client)?);
+        socket.write_all(bytes)?;
+        // It is let go at once: memory is got for bytes that come, not for those announced.
+        let mut rest = vec![];
+        let _ = socket.read_to_end(&mut rest);
+        while lines(&heard, line)? == before {
+            thread::yield_now();
+        }
+        served("a length that lies")?;
+    }
+    // What is no request, or no pickle, is answered, and the connection goes on.
+    let client = friend(address)?;
+    client.send_object(&(None::<String>, "accept_connection", ["x"], Object::Dict(vec![])))?;
+    let _: Object = client.recv_object()?;
+    for nonsense in [&b"\x80\x04garbage"[..], b"", b"I1\n.", b"cos\nsystem\n(S'true'\ntR."] {
+        client.send_bytes(nonsense)?;
+        let (kind, text): (String, String) = client.recv_object()?;
+        assert!(kind == "#TRACEBACK" && text.starts_with("ValueError"), "{kind}: {text}");
+        served("a pickle that is no request")?;
+    }
+    drop((silent, client));
+    drop(list);
+    assert_eq!(manager.into_base().shutdown_code()?, Some(0));
+    Ok(())
+}
+
+/// One who knows the key.
+fn friend(address: SocketAddr) -> Result<Connection<()>, Failure> {
+    Ok(Client::builder().authkey("right").connect(Address::Tcp(address))?)
+}
+
+/// Says something instead of what was asked for, and waits until the server hangs up.
+fn end_of(address: SocketAddr, garbage: &[u8]) -> Result<(), Failure> {
+    let mut socket = TcpStream::connect(address)?;
+    socket.write_all(garbage)?;
+    let mut answer = vec![];
+    let _ = socket.read_to_end(&mut answer);
+    assert!(answer.len() < 200, "a challenge and a refusal at most");
+    Ok(())
+}
+
+fn text(heard: &File) -> Result<String, Failure> {
+    let mut bytes = vec![0; usize::try_from(heard.metadata()?.len())?];
+    heard.read_exact_at(&mut bytes, 0)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn lines(heard: &File, with: &str) -> Result<usize, Failure> {
+    Ok(text(heard)?.lines().filter(|line| line.contains(with)).count())
+}
+
+fn until(heard: &File, line: &str) -> Result<(), Failure> {
+    while lines(heard, line)? == 0 {
+        thread::yield_now();
+    }
+    Ok(())
+}
+
+// parity: auth.default-key-scope
+fn key_of_the_program_is_the_key_of_its_managers() -> TestResult {
+    // Nobody names a key: not who starts the server, not who connects to it, here and in other processes.
+    let manager = Manager::builder().address("127.0.0.1:0").start()?;
+    assert_eq!(
+        BaseManager::builder().address(manager.address()).connect()?.number_of_objects()?,
+        0
+    );
+    let objects = |address: String| -> Result<usize, Failure> {
+        Ok(BaseManager::builder().address(&*address).connect()?.number_of_objects()?)
+    };
+    for context in [Context::spawn(), Context::forkserver()] {
+        let child = context.start(objects, (manager.address().to_string(),))?;
+        assert_eq!(child.result()??, 0);
+    }
+    // Who says a key has another, and is refused.
+    let other = BaseManager::builder().address(manager.address()).authkey("another");
+    assert!(other.connect().is_err());
+    Ok(())
+}
