@@ -73,11 +73,9 @@ impl Core {
     fn send_one<A, R>(&self, calls: &Calls<A, R>, args: A) -> Result<Ticket, TaskError> {
         self.hub.check_open()?;
         let ticket = self.ticket(calls);
-        let mut packer = calls.packer(ticket.job.clone());
-        let mut tasks = packer.push(args);
-        packer.end_chunk();
-        tasks.extend(packer.take());
-        ticket.submit(tasks)?;
+        let mut packer = calls.packer(ticket.job.clone(), 1);
+        packer.push(args);
+        ticket.submit(packer.end())?;
         ticket.job.seal();
         Ok(ticket)
     }
@@ -149,16 +147,15 @@ impl Core {
         chunksize: Option<usize>,
     ) -> Result<usize, TaskError> {
         self.hub.check_open()?;
-        let packer = calls.packer(ticket.job.clone());
+        let packer = |size| calls.packer(ticket.job.clone(), size);
         let total = match (chunksize, items.size_hint()) {
-            (Some(size), _) => send(ticket, packer, items, size),
+            (Some(size), _) => send(ticket, packer(size), items),
             (None, (len, Some(most))) if len == most => {
-                send(ticket, packer, items, self.default_chunk(len))
+                send(ticket, packer(self.default_chunk(len)), items)
             }
             (None, _) => {
                 let items: Vec<A> = items.collect();
-                let size = self.default_chunk(items.len());
-                send(ticket, packer, items.into_iter(), size)
+                send(ticket, packer(self.default_chunk(items.len())), items.into_iter())
             }
         }?;
         ticket.job.seal();
@@ -236,21 +233,14 @@ fn send<A>(
     ticket: &Ticket,
     mut packer: Packer<A>,
     items: impl Iterator<Item = A>,
-    size: usize,
 ) -> Result<usize, TaskError> {
     for args in items {
-        let tasks = packer.push(args);
-        if !tasks.is_empty() {
-            ticket.submit(tasks)?;
-        }
-        if packer.chunk() == size {
-            packer.end_chunk();
+        if packer.push(args) {
+            ticket.submit(packer.take())?;
         }
     }
-    packer.end_chunk();
-    let total = packer.place;
-    ticket.submit(packer.take())?;
-    Ok(total)
+    ticket.submit(packer.end())?;
+    Ok(packer.place)
 }
 
 /// A job that somebody waits for; dropped, what is queued of it is not done.

@@ -55,6 +55,8 @@ pub struct Imap<'p, I: Iterator, R> {
     buffersize: Option<usize>,
     is_ordered: bool,
     is_exhausted: bool,
+    /// How many items may be ahead, as last seen.
+    window: usize,
     /// How many results were given back.
     given: usize,
     /// What is done and not given back yet: ordered, by place from `given` on.
@@ -92,7 +94,7 @@ impl<'p, I: Iterator, R> Imap<'p, I, R> {
         let (flow, last) = match calls {
             Ok(calls) => {
                 let ticket = core.ticket(&calls);
-                let packer = calls.packer(ticket.job.clone());
+                let packer = calls.packer(ticket.job.clone(), 1);
                 let unpack = calls.unpack;
                 (Some(Flow { ticket, packer, unpack, refused: 0, back: 0 }), None)
             }
@@ -106,6 +108,7 @@ impl<'p, I: Iterator, R> Imap<'p, I, R> {
             buffersize: None,
             is_ordered,
             is_exhausted: false,
+            window: 1,
             given: 0,
             ready: VecDeque::new(),
             last,
@@ -121,6 +124,9 @@ impl<'p, I: Iterator, R> Imap<'p, I, R> {
     pub fn chunksize(mut self, chunksize: usize) -> Self {
         assert!(chunksize > 0, "chunksize must be at least 1, not {chunksize}");
         self.chunksize = chunksize;
+        if let Some(flow) = &mut self.flow {
+            flow.packer.chunksize = chunksize;
+        }
         self
     }
 
@@ -230,33 +236,31 @@ impl<'p, I: Iterator, R> Imap<'p, I, R> {
 
     /// Takes items and hands them to the pool, as far as the window allows.
     fn fill(&mut self) {
+        // Not for every single result: several items together cost less.
+        if self.is_exhausted || self.ahead() > self.window - (self.window / 4).max(1) {
+            return;
+        }
         let Some(flow) = &self.flow else { return };
         let size = flow.ticket.hub.size().max(1);
         let window = self.buffersize.unwrap_or(AHEAD * self.chunksize * size);
-        // Not for every single result: several items together cost less.
-        if self.is_exhausted || self.ahead() + (window / 4).max(1) > window {
-            return;
-        }
+        self.window = window;
         let mut since = Instant::now();
         while !self.is_exhausted && self.ahead() < window {
             let Some(flow) = &mut self.flow else { return };
-            let tasks = match self.items.next() {
-                Some(item) => flow.packer.push((item,)),
-                None => {
-                    self.is_exhausted = true;
-                    break;
-                }
+            let Some(item) = self.items.next() else {
+                self.is_exhausted = true;
+                break;
             };
-            let ends = flow.packer.chunk() >= self.chunksize;
-            if ends {
-                flow.packer.end_chunk();
+            if flow.packer.push((item,)) {
+                let tasks = flow.packer.take();
+                self.submit(tasks);
             }
-            self.submit(tasks);
             // Where the input is slow, what it has given must not wait for the rest, nor must results.
+            let ends = self.flow.as_ref().is_some_and(|flow| !flow.packer.is_within_chunk());
             if ends && since.elapsed() > SOON {
                 self.flush();
                 self.collect();
-                if self.ready.front().is_some_and(Option::is_some) {
+                if self.is_exhausted || self.ready.front().is_some_and(Option::is_some) {
                     return;
                 }
                 since = Instant::now();
@@ -273,13 +277,15 @@ impl<'p, I: Iterator, R> Imap<'p, I, R> {
     /// Hands over what there is.
     fn flush(&mut self) {
         let Some(flow) = &mut self.flow else { return };
-        flow.packer.end_chunk();
-        let tasks = flow.packer.take();
+        let tasks = flow.packer.end();
         self.submit(tasks);
     }
 
     fn submit(&mut self, tasks: Vec<Task>) {
         let Some(flow) = &mut self.flow else { return };
+        if tasks.is_empty() {
+            return;
+        }
         let count: usize = tasks.iter().map(|task| task.count).sum();
         if let Err(err) = flow.ticket.submit(tasks) {
             // The pool takes no more: what is with it still comes, then this error, then nothing.
