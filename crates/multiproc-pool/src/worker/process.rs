@@ -8,6 +8,7 @@ use std::{
 
 use multiproc_image::{StartError, logging};
 use multiproc_process::{Context, Process, StartMethod};
+use multiproc_shm::ShmError;
 use multiproc_sys::{
     board::Board,
     packet,
@@ -76,9 +77,8 @@ impl Workers for ProcessWorkers {
 
     fn start(&self, bell: &Handle) -> Result<ProcessWorker, StartError> {
         let (ours, theirs) = packet::pair().map_err(StartError::os("make the link of a worker"))?;
-        let shared = Shared::new().map_err(|err| {
-            StartError::os("make the memory that a worker shares")(io::Error::other(err))
-        })?;
+        let shared = Shared::new()
+            .map_err(|err| StartError::os("make the memory that a worker shares")(cause(err)))?;
         let board = shared.board().map_err(StartError::os("map the board of a worker"))?;
         let args = (Handle::from(theirs), shared.handle(), bell.clone(), self.outfit.clone());
         let mut process = self.context.process().daemon(true).new(child::work, args);
@@ -190,6 +190,14 @@ impl ProcessWorker {
         answers.at += MARK_LEN;
         answers.count += u64::from(calls);
         answer
+    }
+}
+
+/// What the system said.
+fn cause(err: ShmError) -> io::Error {
+    match err {
+        ShmError::Os { source, .. } | ShmError::NoSpace { source, .. } => source,
+        err => io::Error::other(err),
     }
 }
 
