@@ -1,13 +1,13 @@
 //! What process pools and thread pools have in common: everything but their bounds.
 
 use std::{
-    fmt, process,
+    fmt,
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
     time::Duration,
 };
 
-use multiproc_image::threads;
+use multiproc_image::{after_fork::generation, threads};
 
 use crate::{
     AsyncResult, Imap, PoolError, StillOpen, TaskError,
@@ -41,7 +41,7 @@ impl Core {
                 return Err(PoolError::Supervisor(err));
             }
         };
-        Ok(Self { hub, supervisor, callbacks: Arc::default(), maker: process::id() })
+        Ok(Self { hub, supervisor, callbacks: Arc::default(), maker: generation() })
     }
 
     /// One call, waited for.
@@ -188,7 +188,7 @@ impl Core {
     }
 
     pub(crate) fn join(&self) -> Result<(), StillOpen> {
-        if self.maker != process::id() {
+        if self.maker != generation() {
             return Ok(());
         }
         if self.hub.phase() == Phase::Open {
@@ -222,7 +222,7 @@ impl Core {
 
 impl Drop for Core {
     fn drop(&mut self) {
-        if self.maker == process::id() {
+        if self.maker == generation() {
             self.hub.terminate(&TaskError::NotRunning);
             self.finish();
         }

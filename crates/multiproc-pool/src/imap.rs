@@ -10,10 +10,13 @@ use crate::{
     progress::Bar,
 };
 
-/// How many chunks a worker are under way unless the user says otherwise.
+/// How many chunks a worker are under way unless the user says otherwise: at first, and at most.
 const AHEAD: usize = 16;
+const MOST_AHEAD: usize = 512;
 /// How long items are gathered before they are sent.
 const SOON: Duration = Duration::from_micros(200);
+/// If a quarter of what is under way takes longer than this, less is.
+const LATE: Duration = Duration::from_millis(10);
 
 /// An iterator over the results of a function called with each item; made by [`Pool::imap`](crate::Pool::imap) and
 /// [`Pool::imap_unordered`](crate::Pool::imap_unordered).
@@ -55,8 +58,12 @@ pub struct Imap<'p, I: Iterator, R> {
     buffersize: Option<usize>,
     is_ordered: bool,
     is_exhausted: bool,
-    /// How many items may be ahead, as last seen.
+    /// How many items may be ahead, as last seen, and how many chunks a worker that is by default.
     window: usize,
+    ahead: usize,
+    /// When items were last taken, and whether results had to be waited for since.
+    filled: Instant,
+    has_waited: bool,
     /// How many results were given back.
     given: usize,
     /// What is done and not given back yet: ordered, by place from `given` on.
@@ -109,6 +116,9 @@ impl<'p, I: Iterator, R> Imap<'p, I, R> {
             is_ordered,
             is_exhausted: false,
             window: 1,
+            ahead: AHEAD,
+            filled: Instant::now(),
+            has_waited: false,
             given: 0,
             ready: VecDeque::new(),
             last,
@@ -130,7 +140,8 @@ impl<'p, I: Iterator, R> Imap<'p, I, R> {
         self
     }
 
-    /// Sets how many items at most are taken ahead of the results that were given back, by default 16 chunks a worker.
+    /// Sets how many items at most are taken ahead of the results that were given back, by default 16 chunks a worker, and
+    /// up to 512 while a part of the calls is done within 200 microseconds.
     ///
     /// # Panics
     ///
@@ -220,13 +231,16 @@ impl<'p, I: Iterator, R> Imap<'p, I, R> {
     /// Does what can be done without waiting: the next result, or that there is none; none at all if it has to be
     /// waited for.
     pub(crate) fn step(&mut self) -> Option<Option<Result<R, TaskError>>> {
+        if !self.has_next() {
+            self.collect();
+        }
         self.fill();
-        self.collect();
         if let Some(result) = self.pop() {
             self.bar.add(result.is_err());
             return Some(Some(result));
         }
         if self.flow.as_ref().is_some_and(|flow| flow.away() > 0) {
+            self.has_waited = true;
             return None;
         }
         self.flow = None;
@@ -241,10 +255,18 @@ impl<'p, I: Iterator, R> Imap<'p, I, R> {
             return;
         }
         let Some(flow) = &self.flow else { return };
-        let size = flow.ticket.hub.size().max(1);
-        let window = self.buffersize.unwrap_or(AHEAD * self.chunksize * size);
-        self.window = window;
         let mut since = Instant::now();
+        let turn = since.saturating_duration_since(self.filled);
+        self.filled = since;
+        if std::mem::take(&mut self.has_waited) && turn < SOON {
+            // Else this thread and the workers would be woken for a few calls each.
+            self.ahead = MOST_AHEAD.min(self.ahead * 2);
+        } else if turn > LATE {
+            self.ahead = AHEAD.max(self.ahead / 2);
+        }
+        let size = flow.ticket.hub.size().max(1);
+        let window = self.buffersize.unwrap_or(self.ahead * self.chunksize * size);
+        self.window = window;
         while !self.is_exhausted && self.ahead() < window {
             let Some(flow) = &mut self.flow else { return };
             let Some(item) = self.items.next() else {
@@ -260,7 +282,7 @@ impl<'p, I: Iterator, R> Imap<'p, I, R> {
             if ends && since.elapsed() > SOON {
                 self.flush();
                 self.collect();
-                if self.is_exhausted || self.ready.front().is_some_and(Option::is_some) {
+                if self.is_exhausted || self.has_next() {
                     return;
                 }
                 since = Instant::now();
@@ -312,6 +334,11 @@ impl<'p, I: Iterator, R> Imap<'p, I, R> {
                 ready[at] = Some(result);
             });
         }
+    }
+
+    /// True if the next result is there.
+    fn has_next(&self) -> bool {
+        self.ready.front().is_some_and(Option::is_some)
     }
 
     fn pop(&mut self) -> Option<Result<R, TaskError>> {

@@ -6,12 +6,11 @@
 //! and, a while after the last one has left, for good, so that deaths are noticed in a pool that nobody uses.
 
 use std::{
-    process,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use multiproc_image::StartError;
+use multiproc_image::{StartError, after_fork::generation};
 use multiproc_process::process_cpu_count;
 use multiproc_sys::primitive::{Ordering::SeqCst, fence};
 
@@ -35,7 +34,7 @@ pub(crate) struct Shared<K: Workers> {
     pub(crate) relief: Condvar,
     pub(crate) reactor: Reactor,
     workers: K,
-    /// The process that made it; in a forked child of that, it is only a memory, whose lock may be held for ever.
+    /// The generation of the process that made it; in a forked child of that, it is only a memory, whose lock may be held for ever.
     maker: u32,
 }
 
@@ -50,6 +49,10 @@ pub(crate) struct State<W> {
     pub(crate) drives: u64,
     /// True if the supervisor is to drive at once.
     pub(crate) is_urgent: bool,
+    /// True if callers have left something to be done, and may come back for it at any moment.
+    pub(crate) is_left: bool,
+    /// True while the supervisor sees to it that they do.
+    pub(crate) is_watched: bool,
     lookout: Lookout,
 }
 
@@ -135,6 +138,8 @@ impl<K: Workers> Shared<K> {
             followers: 0,
             drives: 0,
             is_urgent: false,
+            is_left: false,
+            is_watched: false,
             lookout: Lookout::new(),
         };
         let shared = Arc::new(Self {
@@ -143,7 +148,7 @@ impl<K: Workers> Shared<K> {
             relief: Condvar::new(),
             reactor,
             workers,
-            maker: process::id(),
+            maker: generation(),
         });
         while shared.lock().scheduler.wants_worker() {
             if let Err(err) = shared.start_worker() {
@@ -216,8 +221,10 @@ impl<K: Workers> Shared<K> {
         if state.followers > 0 {
             self.changed.notify_all();
         } else if !state.scheduler.is_quiet() || state.scheduler.is_over() {
-            state.is_urgent = true;
-            self.relief.notify_one();
+            state.is_left = true;
+            if !state.is_watched {
+                self.relief.notify_one();
+            }
         }
     }
 
@@ -410,7 +417,7 @@ pub(crate) fn follow<'a, T>(
 
 impl<K: Workers> Hub for Shared<K> {
     fn is_here(&self) -> bool {
-        self.maker == process::id()
+        self.maker == generation()
     }
 
     fn check_open(&self) -> Result<(), TaskError> {

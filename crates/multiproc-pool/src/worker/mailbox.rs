@@ -92,7 +92,7 @@ impl Mailbox {
             let Self { shared, orders, spin, .. } = self;
             let is_there = || orders.available() != Some(0);
             if !spin.until(is_there) {
-                shared.sleep_unless(is_there);
+                shared.sleep_until_orders(is_there);
             }
         }
     }
@@ -194,7 +194,7 @@ impl Mailbox {
     fn wait_for_room(&mut self, wanted: usize) {
         self.tell();
         let Self { shared, results, .. } = self;
-        shared.sleep_unless(|| results.room(wanted).is_none_or(|room| wanted <= room));
+        shared.sleep_until_room(|| results.room(wanted).is_none_or(|room| wanted <= room));
     }
 
     fn publish(&mut self, count: usize) {

@@ -141,7 +141,7 @@ impl ProcessWorker {
         }
         orders.publish();
         drop(orders);
-        self.shared.wake();
+        self.shared.wake_for_orders();
         Given::Taken
     }
 
@@ -275,7 +275,7 @@ impl Worker for ProcessWorker {
                 Some(0) => return Answer::None,
                 Some(count) => answers.ring.read(count, &mut answers.bytes),
             }
-            self.shared.wake();
+            self.shared.wake_for_room();
         }
         match &answers.bytes[answers.at..] {
             [MARK, a, b, c, d, ..] => {

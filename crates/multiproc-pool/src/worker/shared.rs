@@ -27,8 +27,11 @@ const ORDERS: Place = Place { tail: 256, head: 384, data: FRONT, capacity: 128 <
 const RESULTS: Place =
     Place { tail: 640, head: 768, data: FRONT + ORDERS.capacity, capacity: 256 << 10 };
 const SIZE: usize = RESULTS.data + RESULTS.capacity;
-/// 1 while the worker sleeps.
+/// Whether the worker sleeps, and until when.
 const ASLEEP: usize = 512;
+const AWAKE: u32 = 0;
+const UNTIL_ORDERS: u32 = 1;
+const UNTIL_ROOM: u32 = 2;
 /// How many results the worker has to have given for the pool to be woken.
 const WAKE_AT: usize = 896;
 /// The pool is awake.
@@ -113,25 +116,44 @@ impl Shared {
         at.load(Relaxed) <= count && at.swap(NEVER, SeqCst) != NEVER
     }
 
-    /// For the worker: sleeps unless `is_due`; may return early.
-    pub(super) fn sleep_unless(&self, is_due: impl FnOnce() -> bool) {
-        let asleep = self.asleep();
-        asleep.store(1, SeqCst);
-        fence(SeqCst);
-        if is_due() {
-            asleep.store(0, SeqCst);
-        } else {
-            let _ = futex::wait(asleep, 1, None);
-        }
+    /// For the worker: sleeps until there are orders, unless there are; may return early.
+    pub(super) fn sleep_until_orders(&self, is_due: impl FnOnce() -> bool) {
+        self.sleep(UNTIL_ORDERS, is_due);
     }
 
-    /// For the pool, behind whatever it has published: wakes the worker if it sleeps.
+    /// For the worker: sleeps until something was read, unless it was; may return early.
+    pub(super) fn sleep_until_room(&self, is_due: impl FnOnce() -> bool) {
+        self.sleep(UNTIL_ROOM, is_due);
+    }
+
+    fn sleep(&self, what: u32, is_due: impl FnOnce() -> bool) {
+        let asleep = self.asleep();
+        asleep.store(what, SeqCst);
+        fence(SeqCst);
+        if !is_due() {
+            let _ = futex::wait(asleep, what, None);
+        }
+        asleep.store(AWAKE, SeqCst);
+    }
+
+    /// For the pool, behind orders that it has published: wakes the worker if it sleeps until then.
     #[inline]
-    pub(super) fn wake(&self) {
+    pub(super) fn wake_for_orders(&self) {
+        self.wake(UNTIL_ORDERS);
+    }
+
+    /// For the pool, when it has read something: wakes the worker if it sleeps until then.
+    #[inline]
+    pub(super) fn wake_for_room(&self) {
+        self.wake(UNTIL_ROOM);
+    }
+
+    #[inline]
+    fn wake(&self, what: u32) {
         fence(SeqCst);
         let asleep = self.asleep();
-        if asleep.load(Relaxed) == 1 {
-            asleep.store(0, SeqCst);
+        if asleep.load(Relaxed) == what {
+            asleep.store(AWAKE, SeqCst);
             futex::wake_one(asleep);
         }
     }
