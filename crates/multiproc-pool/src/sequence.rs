@@ -44,19 +44,28 @@ pub(crate) enum Pushed {
 /// A value that travels alone, or an error.
 #[derive(Debug)]
 pub(crate) struct Large {
-    bytes: Vec<u8>,
-    /// Where it begins in them.
-    start: usize,
+    content: Content,
     handles: Vec<Handle>,
     pub(crate) is_error: bool,
 }
 
+#[derive(Debug)]
+enum Content {
+    /// From there on in memory.
+    Memory(Vec<u8>, usize),
+    File(memfd::Filling),
+}
+
 impl Large {
-    /// Puts it into a file.
+    /// Puts it into a file, unless it is in one.
     pub(crate) fn into_block(self) -> io::Result<Block> {
-        let bytes = &self.bytes[self.start..];
-        let body = Body::File(memfd::seal(bytes)?, bytes.len() as u64);
-        Ok(Block { body, handles: self.handles })
+        let (file, len) = match self.content {
+            Content::Memory(bytes, start) => {
+                (memfd::seal(&bytes[start..])?, (bytes.len() - start) as u64)
+            }
+            Content::File(file) => file.seal()?,
+        };
+        Ok(Block { body: Body::File(file, len), handles: self.handles })
     }
 }
 
@@ -66,9 +75,21 @@ impl Sequence {
     pub(crate) fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<Pushed, EncodeError> {
         let (start, held) = (self.bytes.len(), self.handles.len());
         self.bytes.push(0);
-        if let Err(err) = multiproc_wire::encode_into(value, &mut self.bytes, &mut self.handles) {
+        let mut file = None;
+        let mut spill = |piece: &[u8]| match &mut file {
+            Some(file) => memfd::Filling::append(file, piece),
+            none => none.insert(memfd::Filling::new()?).append(piece),
+        };
+        let Self { bytes, handles, .. } = self;
+        if let Err(err) = multiproc_wire::encode_spilling(value, bytes, handles, &mut spill) {
             self.bytes.truncate(start);
             return Err(err);
+        }
+        if let Some(file) = file {
+            self.bytes.truncate(start);
+            let handles = self.handles.split_off(held);
+            let content = Content::File(file);
+            return Ok(Pushed::Large(Large { content, handles, is_error: false }));
         }
         let len = self.bytes.len() - start - 1;
         match u8::try_from(len) {
@@ -113,7 +134,8 @@ impl Sequence {
         let before = self.bytes[..start].to_vec();
         let bytes = mem::replace(&mut self.bytes, before);
         let handles = self.handles.split_off(held);
-        Pushed::Large(Large { bytes, start: start + 1, handles, is_error })
+        let content = Content::Memory(bytes, start + 1);
+        Pushed::Large(Large { content, handles, is_error })
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -192,10 +214,8 @@ pub(crate) enum Body {
 }
 
 /// The content of a file.
-pub(crate) fn read_file(file: &OwnedFd, len: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    memfd::read(file.as_fd(), len, &mut bytes)?;
-    Ok(bytes)
+pub(crate) fn read_file(file: &OwnedFd, len: u64) -> io::Result<memfd::Mapped> {
+    memfd::map(file.as_fd(), len)
 }
 
 /// A finished sequence, of which several tasks may hold runs.
@@ -240,6 +260,18 @@ mod tests {
             multiproc_wire::decode::<TaskError>(found[4].bytes, vec![]).unwrap(),
             TaskError::Cancelled
         );
+    }
+
+    #[test]
+    fn very_large_value_goes_to_its_file_at_once() {
+        let mut sequence = Sequence::default();
+        sequence.push(&1u8).unwrap();
+        let value = (3u8, "x".repeat(2 << 20), 4u8);
+        let Ok(Pushed::Large(large)) = sequence.push(&value) else { panic!("it is large") };
+        assert!(matches!(large.content, Content::File(_)) && sequence.bytes == [1, 1]);
+        let Body::File(file, len) = large.into_block().unwrap().body else { panic!("in a file") };
+        let bytes = read_file(&file, len).unwrap();
+        assert!(multiproc_wire::decode::<(u8, String, u8)>(&bytes, vec![]).unwrap() == value);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::{pool, square};
 each_start_method! {
     map_gives_all_results_in_order, imap_gives_them_in_order, imap_unordered_gives_each_once, apply_takes_several_arguments,
     bound_state_reaches_every_worker, workers_stay_the_same, threads_share_a_pool, large_arguments_and_results_travel,
-    handles_travel,
+    handles_travel, results_wait_until_they_are_taken,
 }
 
 once! { pool_has_at_least_one_worker, default_pool_works }
@@ -148,6 +148,25 @@ fn large_arguments_and_results_travel(ctx: &Context) -> TestResult {
     assert_eq!(pool.apply(|len: usize| "y".repeat(len), (LARGE,))?.len(), LARGE);
     let back = pool.apply(|text: String| text + "!", (text,))?;
     assert!(back.len() == LARGE + 1 && back.ends_with("x!"));
+    assert_eq!(pool.workers_lost(), 0);
+    Ok(())
+}
+
+fn results_wait_until_they_are_taken(ctx: &Context) -> TestResult {
+    let pool = pool(ctx, 2)?;
+    // Far more than there is room for in any memory that is shared, of sizes that fit there and of others.
+    let len = |x: usize| [10, 30_000, 47_000, 60_000][x % 4] + x % 7;
+    let results = pool.chunksize(50).map_async(|len: usize| "x".repeat(len), (0..400).map(len));
+    for (x, text) in results.into_result()?.into_iter().enumerate() {
+        assert_eq!(text.len(), len(x));
+    }
+    let many = pool.imap_unordered(|text: String| text, (0..400).map(|x| "y".repeat(len(x))));
+    let mut lens: Vec<_> =
+        many.map(|text| text.map(|text| text.len())).collect::<Result<_, _>>()?;
+    let mut expected: Vec<_> = (0..400).map(len).collect();
+    lens.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(lens, expected);
     assert_eq!(pool.workers_lost(), 0);
     Ok(())
 }

@@ -15,7 +15,7 @@ use std::{
 use multiproc_process::PanicReport;
 use multiproc_sys::{
     board::Board,
-    last_breath, packet,
+    last_breath, memfd, packet,
     signals::{Disposition, Signal},
 };
 use multiproc_wire::Handle;
@@ -190,7 +190,7 @@ fn carry_out(
     let claims = Claims::new(board, head.seq, head.count, is_timed);
     outbox.begin(head.chunk, now);
     let is_alone = bytes.is_err();
-    let read: io::Result<Vec<u8>>;
+    let read: io::Result<memfd::Mapped>;
     let bytes = match bytes {
         Ok(bytes) => Ok(bytes),
         Err((file, len)) => {
