@@ -6,12 +6,13 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use bytemuck::{bytes_of, try_pod_read_unaligned};
 use multiproc_image::Function;
 use multiproc_wire::{decode, decode_items};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    TaskError,
+    PlainData, TaskError,
     job::{Chunks, Done, Input, Job, Local, Outcome, Task},
     program::{self, Program, WireProgram},
     sequence::{Block, Body, INLINE, Items, Pushed, Sequence, read_file},
@@ -39,9 +40,29 @@ impl<A, R> Calls<A, R> {
         R: Serialize + DeserializeOwned,
     {
         let program = Program::Wire(WireProgram::new::<F, A>(function)?);
-        Ok(Self { program, pack: || Box::new(WirePack::default()), unpack: unpack_wire::<R> })
+        Ok(Self { program, pack: || WirePack::boxed(put_encoded), unpack: unpack_wire::<R> })
     }
 
+    /// Makes tasks of calls.
+    pub(crate) fn packer(&self, job: Arc<Job>, chunksize: usize) -> Packer<A> {
+        let pack = (self.pack)();
+        Packer { job, pack, chunksize, place: 0, count: 0, phase: 0, tasks: Vec::new() }
+    }
+}
+
+impl<T: PlainData, R> Calls<(T,), R> {
+    /// The calls of a function in processes, of values that are their own bytes.
+    pub(crate) fn plain<F>(function: F) -> Result<Self, TaskError>
+    where
+        F: Function<(T,), Output = R>,
+        R: PlainData,
+    {
+        let program = Program::Wire(WireProgram::plain::<F, T>(function)?);
+        Ok(Self { program, pack: || WirePack::boxed(put_plain), unpack: unpack_plain::<R> })
+    }
+}
+
+impl<A, R> Calls<A, R> {
     /// The calls of a function in threads.
     pub(crate) fn local<F>(function: F) -> Self
     where
@@ -52,12 +73,6 @@ impl<A, R> Calls<A, R> {
         let program = program::local(function);
         let pack = || -> Box<dyn Pack<A>> { Box::new(LocalPack(Vec::new())) };
         Self { program, pack, unpack: unpack_local::<R> }
-    }
-
-    /// Makes tasks of calls.
-    pub(crate) fn packer(&self, job: Arc<Job>, chunksize: usize) -> Packer<A> {
-        let pack = (self.pack)();
-        Packer { job, pack, chunksize, place: 0, count: 0, phase: 0, tasks: Vec::new() }
     }
 }
 
@@ -170,14 +185,34 @@ impl<A> Packer<A> {
     }
 }
 
-#[derive(Default)]
-struct WirePack {
+/// Adds a call's arguments to a sequence.
+type Put<A> = fn(&mut Sequence, &A) -> Result<Pushed, TaskError>;
+
+struct WirePack<A> {
     sequence: Sequence,
+    put: Put<A>,
 }
 
-impl<A: Serialize> Pack<A> for WirePack {
+impl<A> WirePack<A> {
+    fn boxed(put: Put<A>) -> Box<dyn Pack<A>>
+    where
+        A: 'static,
+    {
+        Box::new(Self { sequence: Sequence::default(), put })
+    }
+}
+
+fn put_encoded<A: Serialize>(sequence: &mut Sequence, args: &A) -> Result<Pushed, TaskError> {
+    sequence.push(args).map_err(|err| TaskError::encode(&err))
+}
+
+fn put_plain<T: PlainData>(sequence: &mut Sequence, (value,): &(T,)) -> Result<Pushed, TaskError> {
+    Ok(sequence.push_plain(bytes_of(value)))
+}
+
+impl<A> Pack<A> for WirePack<A> {
     fn push(&mut self, args: A) -> Result<Fit, TaskError> {
-        match self.sequence.push(&args).map_err(|err| TaskError::encode(&err))? {
+        match (self.put)(&mut self.sequence, &args)? {
             Pushed::Inside if self.sequence.bytes.len() < PORTION => Ok(Fit::Inside),
             Pushed::Inside => Ok(Fit::Full),
             Pushed::Large(large) => {
@@ -223,10 +258,43 @@ impl<A: Send + 'static> Pack<A> for LocalPack<A> {
 
 fn unpack_wire<R: DeserializeOwned>(done: Done, each: &mut dyn FnMut(usize, Result<R, TaskError>)) {
     let Done { start, count, outcome } = done;
-    let (bytes, fds) = match outcome {
-        Outcome::Wire { body: Body::Memory(bytes), fds, .. } => (bytes, fds),
-        Outcome::Wire { body: Body::File(file, len), is_error, fds } => {
-            return unpack_large(start, &file, len, is_error, fds, each);
+    match outcome {
+        Outcome::Wire { body, is_error: false, fds } if !fds.is_empty() => match body {
+            Body::Memory(bytes) => unpack_with_handles(start, count, &bytes, fds, each),
+            Body::File(file, len) => {
+                let bytes = read_file(&file, len).map_err(|err| TaskError::decode(&err));
+                each(
+                    start,
+                    bytes.and_then(|bytes| {
+                        decode(&bytes, fds).map_err(|err| TaskError::decode(&err))
+                    }),
+                );
+            }
+        },
+        outcome => unpack_items(Done { start, count, outcome }, value, each),
+    }
+}
+
+fn unpack_plain<R: PlainData>(done: Done, each: &mut dyn FnMut(usize, Result<R, TaskError>)) {
+    unpack_items(done, plain_value, each);
+}
+
+/// Reads results that came without descriptors, each by `value`.
+#[inline]
+fn unpack_items<R>(
+    Done { start, count, outcome }: Done,
+    value: impl Fn(&[u8]) -> Result<R, TaskError>,
+    each: &mut dyn FnMut(usize, Result<R, TaskError>),
+) {
+    let bytes = match outcome {
+        Outcome::Wire { body: Body::Memory(bytes), .. } => bytes,
+        Outcome::Wire { body: Body::File(file, len), is_error, .. } => {
+            let result = match read_file(&file, len) {
+                Ok(bytes) if is_error => Err(error(&bytes)),
+                Ok(bytes) => value(&bytes),
+                Err(err) => Err(TaskError::decode(&err)),
+            };
+            return each(start, result);
         }
         Outcome::Failed(err) => return fail(start, count, &err, each),
         Outcome::Local(_) => {
@@ -235,52 +303,56 @@ fn unpack_wire<R: DeserializeOwned>(done: Done, each: &mut dyn FnMut(usize, Resu
         }
     };
     let mut place = start;
-    let end = start + count;
-    let items = Items(&bytes).take(count);
-    if fds.is_empty() {
-        for item in items {
-            each(place, if item.is_error { Err(error(item.bytes)) } else { value(item.bytes) });
-            place += 1;
-        }
-    } else {
-        let values = items.clone().filter(|item| !item.is_error);
-        let mut read = Vec::with_capacity(count);
-        decode_items(values.map(|item| item.bytes), fds, |value| {
-            read.push(value.map_err(|err| TaskError::decode(&err)));
-        });
-        let mut read = read.into_iter();
-        for item in items {
-            let result = if item.is_error { Some(Err(error(item.bytes))) } else { read.next() };
-            let Some(result) = result else { break };
-            each(place, result);
-            place += 1;
-        }
+    for item in Items(&bytes).take(count) {
+        each(place, if item.is_error { Err(error(item.bytes)) } else { value(item.bytes) });
+        place += 1;
     }
+    too_few(place, start + count, each);
+}
+
+fn unpack_with_handles<R: DeserializeOwned>(
+    start: usize,
+    count: usize,
+    bytes: &[u8],
+    fds: Vec<OwnedFd>,
+    each: &mut dyn FnMut(usize, Result<R, TaskError>),
+) {
+    let items = Items(bytes).take(count);
+    let values = items.clone().filter(|item| !item.is_error);
+    let mut read = Vec::with_capacity(count);
+    decode_items(values.map(|item| item.bytes), fds, |value| {
+        read.push(value.map_err(|err| TaskError::decode(&err)));
+    });
+    let mut read = read.into_iter();
+    let mut place = start;
+    for item in items {
+        let result = if item.is_error { Some(Err(error(item.bytes))) } else { read.next() };
+        let Some(result) = result else { break };
+        each(place, result);
+        place += 1;
+    }
+    too_few(place, start + count, each);
+}
+
+/// Fails the calls from `place` on, for which nothing has come.
+fn too_few<R>(place: usize, end: usize, each: &mut dyn FnMut(usize, Result<R, TaskError>)) {
     if place < end {
         let err = TaskError::Decode("the worker has answered for fewer calls".into());
         fail(place, end - place, &err, each);
     }
 }
 
-/// Reads the result of one call that came in a file.
-fn unpack_large<R: DeserializeOwned>(
-    start: usize,
-    file: &OwnedFd,
-    len: u64,
-    is_error: bool,
-    fds: Vec<OwnedFd>,
-    each: &mut dyn FnMut(usize, Result<R, TaskError>),
-) {
-    let result = match read_file(file, len) {
-        Ok(bytes) if is_error => Err(error(&bytes)),
-        Ok(bytes) => decode(&bytes, fds).map_err(|err| TaskError::decode(&err)),
-        Err(err) => Err(TaskError::decode(&err)),
-    };
-    each(start, result);
-}
-
 fn value<R: DeserializeOwned>(item: &[u8]) -> Result<R, TaskError> {
     multiproc_wire::decode_plain(item).map_err(|err| TaskError::decode(&err))
+}
+
+/// Reads a value that is its own bytes.
+#[inline]
+pub(crate) fn plain_value<T: PlainData>(item: &[u8]) -> Result<T, TaskError> {
+    try_pod_read_unaligned(item).map_err(|_| {
+        let (name, size) = (std::any::type_name::<T>(), size_of::<T>());
+        TaskError::Decode(format!("{} bytes came, and a `{name}` has {size}", item.len()))
+    })
 }
 
 fn error(item: &[u8]) -> TaskError {

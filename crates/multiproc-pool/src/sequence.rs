@@ -101,6 +101,29 @@ impl Sequence {
         Ok(Pushed::Inside)
     }
 
+    /// Appends a value that is these bytes.
+    #[inline]
+    pub(crate) fn push_plain(&mut self, value: &[u8]) -> Pushed {
+        let (start, held) = (self.bytes.len(), self.handles.len());
+        match u8::try_from(value.len()) {
+            Ok(short) if short <= SHORT => {
+                self.bytes.reserve(1 + value.len());
+                self.bytes.push(short);
+                self.bytes.extend_from_slice(value);
+            }
+            _ => {
+                self.bytes.push(0);
+                self.bytes.extend_from_slice(value);
+                if value.len() > INLINE {
+                    return self.set_apart(start, held, false);
+                }
+                self.widen(start, LONG);
+            }
+        }
+        self.count += 1;
+        Pushed::Inside
+    }
+
     /// Appends an error in the place of a value.
     pub(crate) fn push_failure(&mut self, err: &TaskError) -> Pushed {
         let (start, held) = (self.bytes.len(), self.handles.len());

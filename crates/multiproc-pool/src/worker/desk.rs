@@ -10,7 +10,8 @@ use super::{
     mailbox::Mailbox,
 };
 use crate::{
-    TaskError,
+    PlainData, TaskError,
+    calls::plain_value,
     sequence::{INLINE, Items, Pushed, Sequence},
 };
 
@@ -76,6 +77,22 @@ impl<'a> Desk<'a> {
         Some(self.next_of_others())
     }
 
+    /// As [`next`](Self::next), for a value that is its own bytes.
+    #[inline]
+    pub(crate) fn next_plain<T: PlainData>(&mut self) -> Option<Result<T, TaskError>> {
+        if self.outbox.mailbox.is_gone || !self.claims.claim() {
+            return None;
+        }
+        self.is_at_call = true;
+        Some(match &mut self.calls {
+            Calls::Items(calls) => {
+                calls.next().ok_or_else(too_few).and_then(|item| plain_value(item.bytes))
+            }
+            Calls::Alone(bytes, _) => plain_value(bytes),
+            _ => Err(too_few()),
+        })
+    }
+
     #[cold]
     fn next_of_others<Args: DeserializeOwned + 'static>(&mut self) -> Result<Args, TaskError> {
         match std::mem::replace(&mut self.calls, Calls::None) {
@@ -103,6 +120,14 @@ impl<'a> Desk<'a> {
             let why = crate::error::describe(&err);
             self.outbox.answers.push_failure(&TaskError::Result(why))
         });
+        self.is_at_call = false;
+        self.outbox.add(pushed);
+    }
+
+    /// Answers the call with a value that is these bytes.
+    #[inline]
+    pub(crate) fn answer_plain(&mut self, value: &[u8]) {
+        let pushed = self.outbox.answers.push_plain(value);
         self.is_at_call = false;
         self.outbox.add(pushed);
     }
