@@ -15,7 +15,7 @@ use crate::{
     PlainData, TaskError,
     job::{Chunks, Done, Input, Job, Local, Outcome, Task},
     program::{self, Program, WireProgram},
-    sequence::{Block, Body, INLINE, Items, Pushed, Sequence, read_file},
+    sequence::{Block, Body, INLINE, Items, Large, Pushed, Sequence, read_file},
 };
 
 /// As soon as so many bytes are together they are on their way.
@@ -24,7 +24,7 @@ const PORTION: usize = INLINE / 2;
 /// A function to be called with `A`s, which makes `R`s of them.
 pub(crate) struct Calls<A, R> {
     pub(crate) program: Program,
-    pack: fn() -> Box<dyn Pack<A>>,
+    way: Way<A>,
     pub(crate) unpack: Unpack<R>,
 }
 
@@ -40,13 +40,17 @@ impl<A, R> Calls<A, R> {
         R: Serialize + DeserializeOwned,
     {
         let program = Program::Wire(WireProgram::new::<F, A>(function)?);
-        Ok(Self { program, pack: || WirePack::boxed(put_encoded), unpack: unpack_wire::<R> })
+        Ok(Self { program, way: Way::Wire(put_encoded), unpack: unpack_wire::<R> })
     }
 
     /// Makes tasks of calls.
     pub(crate) fn packer(&self, job: Arc<Job>, chunksize: usize) -> Packer<A> {
-        let pack = (self.pack)();
-        Packer { job, pack, chunksize, place: 0, count: 0, phase: 0, tasks: Vec::new() }
+        let pack = match self.way {
+            Way::Wire(put) => Pack::Wire(Sequence::default(), put),
+            Way::Local(wrap) => Pack::Local(Vec::new(), wrap),
+        };
+        let tasks = Vec::new();
+        Packer { job, pack, chunksize, place: 0, count: 0, phase: 0, within: 0, tasks }
     }
 }
 
@@ -58,7 +62,7 @@ impl<T: PlainData, R> Calls<(T,), R> {
         R: PlainData,
     {
         let program = Program::Wire(WireProgram::plain::<F, T>(function)?);
-        Ok(Self { program, pack: || WirePack::boxed(put_plain), unpack: unpack_plain::<R> })
+        Ok(Self { program, way: Way::Wire(put_plain), unpack: unpack_plain::<R> })
     }
 }
 
@@ -71,43 +75,41 @@ impl<A, R> Calls<A, R> {
         R: Send + 'static,
     {
         let program = program::local(function);
-        let pack = || -> Box<dyn Pack<A>> { Box::new(LocalPack(Vec::new())) };
-        Self { program, pack, unpack: unpack_local::<R> }
+        let way = Way::Local(|calls| Box::new(calls));
+        Self { program, way, unpack: unpack_local::<R> }
     }
 }
 
-/// Gathers calls.
-trait Pack<A>: Send {
-    /// Adds a call.
-    fn push(&mut self, args: A) -> Result<Fit, TaskError>;
+/// Adds a call's arguments to a sequence.
+type Put<A> = fn(&mut Sequence, &A) -> Result<Pushed, TaskError>;
 
-    /// Takes the arguments of all calls since the last time.
-    fn take(&mut self) -> Input;
-
-    /// True if workers can be given parts of what was taken.
-    fn is_divisible(&self) -> bool;
-}
-
-/// How a call has fitted in with the others.
-enum Fit {
-    Inside,
-    /// It is inside, and it is time to send what there is.
-    Full,
-    /// It is not inside: it has to travel alone.
-    Alone(Input),
+/// How calls are gathered.
+enum Way<A> {
+    /// As bytes.
+    Wire(Put<A>),
+    /// As they are.
+    Local(fn(Vec<A>) -> Local),
 }
 
 /// Makes tasks of calls.
 pub(crate) struct Packer<A> {
     job: Arc<Job>,
-    pack: Box<dyn Pack<A>>,
+    pack: Pack<A>,
     pub(crate) chunksize: usize,
     /// The place of the next call.
     pub(crate) place: usize,
     /// How many calls there are since the last task, and how many of their first chunk were in tasks before.
     count: usize,
     phase: usize,
+    /// How many calls there are since the last end of a chunk.
+    within: usize,
     tasks: Vec<Task>,
+}
+
+/// Calls that are no task yet.
+enum Pack<A> {
+    Wire(Sequence, Put<A>),
+    Local(Vec<A>, fn(Vec<A>) -> Local),
 }
 
 impl<A> Packer<A> {
@@ -115,50 +117,77 @@ impl<A> Packer<A> {
     /// delivered as failed.
     #[inline]
     pub(crate) fn push(&mut self, args: A) -> bool {
-        match self.pack.push(args) {
-            Ok(Fit::Inside) => {
+        match &mut self.pack {
+            Pack::Wire(sequence, put) => match put(sequence, &args) {
+                Ok(Pushed::Inside) => {
+                    let is_full = sequence.bytes.len() >= PORTION;
+                    self.count_one();
+                    if is_full {
+                        self.cut(false);
+                    }
+                    is_full
+                }
+                Ok(Pushed::Large(large)) => {
+                    self.push_large(large);
+                    true
+                }
+                Err(err) => {
+                    self.push_failure(err);
+                    true
+                }
+            },
+            Pack::Local(calls, _) => {
+                calls.push(args);
                 self.count_one();
-                if !self.is_within_chunk() && !self.pack.is_divisible() {
+                // Threads take a task as a whole.
+                if !self.is_within_chunk() {
                     self.cut(false);
                 }
                 false
             }
-            Ok(Fit::Full) => {
-                self.count_one();
-                self.cut(false);
-                true
-            }
-            Ok(Fit::Alone(input)) => {
-                self.cut(false);
-                self.count_one();
-                self.cut_with(input, false);
-                true
-            }
-            Err(err) => {
-                self.cut(false);
-                let outcome = Outcome::Failed(err);
-                self.job.send_off(1);
-                self.job.deliver(Done { start: self.place, count: 1, outcome });
-                self.place += 1;
-                true
-            }
         }
     }
 
+    #[inline]
     fn count_one(&mut self) {
         self.place += 1;
         self.count += 1;
+        self.within += 1;
+        if self.within == self.chunksize {
+            self.within = 0;
+        }
+    }
+
+    #[cold]
+    fn push_large(&mut self, large: Large) {
+        match large.into_block() {
+            Ok(block) => {
+                self.cut(false);
+                self.count_one();
+                self.cut_with(Input::Wire { block: Arc::new(block), run: 0..0 }, false);
+            }
+            Err(err) => self.push_failure(TaskError::encode(&err)),
+        }
+    }
+
+    #[cold]
+    fn push_failure(&mut self, err: TaskError) {
+        self.cut(false);
+        self.job.send_off(1);
+        self.job.deliver(Done { start: self.place, count: 1, outcome: Outcome::Failed(err) });
+        self.place += 1;
     }
 
     /// True if the last call is not the last of its chunk.
+    #[inline]
     pub(crate) fn is_within_chunk(&self) -> bool {
-        !(self.phase + self.count).is_multiple_of(self.chunksize)
+        self.within != 0
     }
 
     /// Ends a chunk, and takes the tasks that there are.
     pub(crate) fn end(&mut self) -> Vec<Task> {
         self.cut(true);
-        self.phase = 0;
+        (self.phase, self.within) = (0, 0);
         self.take()
     }
 
@@ -177,28 +206,31 @@ impl<A> Packer<A> {
     }
 
     fn cut_with(&mut self, input: Input, ends: bool) {
-        let (count, phase) = (mem::take(&mut self.count), self.phase);
-        self.phase = (phase + count) % self.chunksize;
+        let count = mem::take(&mut self.count);
+        let phase = mem::replace(&mut self.phase, self.within);
         let (job, start) = (self.job.clone(), self.place - count);
         let chunks = Chunks { size: self.chunksize, phase, ends };
         self.tasks.push(Task { job, start, count, input, deaths: 0, scares: 0, chunks });
     }
 }
 
-/// Adds a call's arguments to a sequence.
-type Put<A> = fn(&mut Sequence, &A) -> Result<Pushed, TaskError>;
-
-struct WirePack<A> {
-    sequence: Sequence,
-    put: Put<A>,
-}
-
-impl<A> WirePack<A> {
-    fn boxed(put: Put<A>) -> Box<dyn Pack<A>>
-    where
-        A: 'static,
-    {
-        Box::new(Self { sequence: Sequence::default(), put })
+impl<A> Pack<A> {
+    /// Takes the arguments of all calls since the last time.
+    fn take(&mut self) -> Input {
+        match self {
+            Self::Wire(sequence, _) => {
+                let Sequence { bytes, handles, .. } = sequence.take();
+                if bytes.len() >= PORTION {
+                    // There may be more like this.
+                    sequence.bytes.reserve(bytes.len() + bytes.len() / 8);
+                }
+                let run = 0..bytes.len();
+                Input::Wire { block: Arc::new(Block { body: Body::Memory(bytes), handles }), run }
+            }
+            Self::Local(calls, wrap) => {
+                Input::Local(Arc::new(Mutex::new(Some(wrap(mem::take(calls))))))
+            }
+        }
     }
 }
 
@@ -208,52 +240,6 @@ fn put_encoded<A: Serialize>(sequence: &mut Sequence, args: &A) -> Result<Pushed
 
 fn put_plain<T: PlainData>(sequence: &mut Sequence, (value,): &(T,)) -> Result<Pushed, TaskError> {
     Ok(sequence.push_plain(bytes_of(value)))
-}
-
-impl<A> Pack<A> for WirePack<A> {
-    fn push(&mut self, args: A) -> Result<Fit, TaskError> {
-        match (self.put)(&mut self.sequence, &args)? {
-            Pushed::Inside if self.sequence.bytes.len() < PORTION => Ok(Fit::Inside),
-            Pushed::Inside => Ok(Fit::Full),
-            Pushed::Large(large) => {
-                let block = large.into_block().map_err(|err| TaskError::encode(&err))?;
-                Ok(Fit::Alone(Input::Wire { block: Arc::new(block), run: 0..0 }))
-            }
-        }
-    }
-
-    fn take(&mut self) -> Input {
-        let Sequence { bytes, handles, .. } = self.sequence.take();
-        if bytes.len() >= PORTION {
-            // There may be more like this.
-            self.sequence.bytes.reserve(bytes.len() + bytes.len() / 8);
-        }
-        let run = 0..bytes.len();
-        Input::Wire { block: Arc::new(Block { body: Body::Memory(bytes), handles }), run }
-    }
-
-    fn is_divisible(&self) -> bool {
-        true
-    }
-}
-
-/// Calls that are handed over as they are.
-struct LocalPack<A>(Vec<A>);
-
-impl<A: Send + 'static> Pack<A> for LocalPack<A> {
-    fn push(&mut self, args: A) -> Result<Fit, TaskError> {
-        self.0.push(args);
-        Ok(Fit::Inside)
-    }
-
-    fn take(&mut self) -> Input {
-        let calls: Local = Box::new(mem::take(&mut self.0));
-        Input::Local(Arc::new(Mutex::new(Some(calls))))
-    }
-
-    fn is_divisible(&self) -> bool {
-        false
-    }
 }
 
 fn unpack_wire<R: DeserializeOwned>(done: Done, each: &mut dyn FnMut(usize, Result<R, TaskError>)) {

@@ -5,8 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long: about what a sleep and a wake-up cost.
-const LONGEST: Duration = Duration::from_micros(25);
+/// How long: about what it takes until somebody who sleeps on another core is awake and has answered.
+const LONGEST: Duration = Duration::from_micros(50);
 /// How many looks there are from one look at the clock to the next.
 const LOOKS: u32 = 32;
 /// How often in a row it may be in vain before it is given up.

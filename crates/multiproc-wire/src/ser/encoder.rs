@@ -45,12 +45,14 @@ impl<'a> Encoder<'a> {
     }
 
     /// Has long runs of bytes, and what is before them, go to `spill`.
+    #[inline]
     pub(crate) fn spilling(mut self, spill: &'a mut Spill<'a>) -> Self {
         self.spill = Some(spill);
         self
     }
 
     /// Checks the whole. If anything was spilled, what is left is too.
+    #[inline]
     pub(crate) fn finish_spilling(&mut self) -> Result<bool> {
         if self.spilled == 0 {
             self.finish()?;
@@ -114,9 +116,20 @@ impl<'a> Encoder<'a> {
     }
 
     #[inline]
-    pub(super) fn varint(&mut self, mut value: u64) {
+    pub(super) fn varint(&mut self, value: u64) {
         if value < 0x80 {
             return self.bytes.push(value as u8);
+        }
+        self.long_varint(value);
+    }
+
+    fn long_varint(&mut self, mut value: u64) {
+        if value < 1 << 56 {
+            // Seven bits to each byte, all at once: the number of turns of a loop is hard to predict.
+            let len = (63 - value.leading_zeros()) as usize / 7 + 1;
+            let spread = (0..8).fold(0, |all, at| all | (value << at) & (0x7f << (8 * at)));
+            let more = 0x8080_8080_8080_8080 & ((1 << (8 * (len - 1))) - 1);
+            return self.front_of(&u64::to_le_bytes(spread | more), len);
         }
         let mut buffer = [0; 10];
         let mut len = 0;
@@ -126,9 +139,14 @@ impl<'a> Encoder<'a> {
             len += 1;
         }
         buffer[len] = value as u8;
-        // A copy of fixed length is two instructions, one of any length is a call.
-        let end = self.bytes.len() + len + 1;
-        self.bytes.extend_from_slice(&buffer);
+        self.front_of(&buffer, len + 1);
+    }
+
+    /// Appends the first `len` bytes. A copy of fixed length is two instructions, one of any length is a call.
+    #[inline]
+    fn front_of<const N: usize>(&mut self, bytes: &[u8; N], len: usize) {
+        let end = self.bytes.len() + len;
+        self.bytes.extend_from_slice(bytes);
         self.bytes.truncate(end);
     }
 
