@@ -67,6 +67,7 @@ mod callbacks;
 mod interrupt;
 mod scheduler;
 mod shared;
+mod lookout;
 mod supervisor;
 mod reactor;
 mod oom;

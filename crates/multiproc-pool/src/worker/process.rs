@@ -120,7 +120,7 @@ impl ProcessWorker {
         match orders.room(wanted) {
             Some(room) if wanted <= room => {}
             Some(_) => return Given::Full,
-            None => return Given::Gone,
+            None => return self.give_up(&"it says what no worker says"),
         }
         let written = if is_short {
             orders
@@ -145,9 +145,9 @@ impl ProcessWorker {
         Given::Taken
     }
 
-    /// Where not even a page can be had any more, the worker is of no use.
-    fn give_up(&self, err: &dyn std::error::Error) -> Given {
-        logging::warning(format_args!("ended worker {}: {err}", self.process.name()));
+    /// Ends a worker that is of no use: not even a page can be had for its orders, or it has written where it must not.
+    fn give_up(&self, why: &dyn std::fmt::Display) -> Given {
+        logging::warning(format_args!("ended worker {}: {why}", self.process.name()));
         self.kill();
         Given::Gone
     }
