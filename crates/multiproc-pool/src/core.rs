@@ -13,6 +13,7 @@ use crate::{
     AsyncResult, Imap, PoolError, StillOpen, TaskError,
     callbacks::Callbacks,
     calls::{Calls, Packer, Unpack},
+    interrupt::Interrupts,
     job::{Done, Job, Task},
     scheduler::{Phase, Settings},
     shared::{Hub, Shared},
@@ -225,6 +226,8 @@ impl Drop for Core {
         if self.maker == generation() {
             self.hub.terminate(&TaskError::NotRunning);
             self.finish();
+            // Which may be ending it, too, and has its descriptors meanwhile.
+            Interrupts::forget(&self.hub);
         }
     }
 }
