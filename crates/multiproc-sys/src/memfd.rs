@@ -230,7 +230,7 @@ impl Filling {
     ///
     /// As for [`seal`].
     pub fn new() -> io::Result<Self> {
-        Ok(Self { file: create()?, length: 0 })
+        Ok(Self { file: sized(0)?, length: 0 })
     }
 
     /// Appends bytes.
