@@ -1,12 +1,15 @@
 //! What a pool costs: its tasks, its life.
 
+#![expect(unsafe_code, reason = "sums a block that nobody writes to")]
+
 use std::{
     hint,
+    sync::{Mutex, PoisonError},
     thread::sleep,
     time::{Duration, Instant},
 };
 
-use multiproc::{Context, Pool, partial};
+use multiproc::{Context, Pool, partial, shared_memory::SharedMemory};
 
 use super::{Case, Figures, median};
 use crate::{Result, ours::Method, raw};
@@ -26,6 +29,10 @@ const LARGE: usize = 100_000_000;
 pub(crate) enum Work {
     /// Squares of many numbers, in chunks of the default size.
     Map,
+    /// The same, as plain data.
+    Plain,
+    /// The sum of a large block of shared memory, which a worker attaches to, and once more.
+    Attach,
     /// Tasks of one number each.
     Single,
     /// The same, as they come.
@@ -50,6 +57,7 @@ pub(super) struct Pools {
     image: Option<raw::Image>,
     server: Option<raw::Server>,
     bytes: String,
+    block: Option<SharedMemory>,
 }
 
 impl Pools {
@@ -60,7 +68,8 @@ impl Pools {
         let spins = if work == Work::Cpu { calibrate() } else { 0 };
         let bytes = if work == Work::Bytes { "x".repeat(LARGE) } else { String::new() };
         let (image, server) = (image.transpose()?, server.transpose()?);
-        Ok(Self { work, pool: None, spins, image, server, bytes })
+        let block = (work == Work::Attach).then(make_block).transpose()?;
+        Ok(Self { work, pool: None, spins, image, server, bytes, block })
     }
 
     /// The pool of two, which a round ends with: the bare kernel's rounds must not have it beside them.
@@ -71,6 +80,20 @@ impl Pools {
             self.pool = Some(pool);
         }
         Ok(self.pool.as_ref().ok_or("it was just made")?)
+    }
+
+    /// What the first sum takes, and the second.
+    fn attach(&mut self) -> Result<Figures> {
+        let block = self.block.clone().ok_or("it was made before")?;
+        let pool = self.pool()?;
+        let started = Instant::now();
+        let first = pool.apply(attach_and_sum, (block,))?;
+        let attached = started.elapsed();
+        let started = Instant::now();
+        let second = pool.apply(sum_again, ())?;
+        let kept = started.elapsed();
+        assert_eq!((first, second), (SUM, SUM));
+        Ok(vec![attached.as_secs_f64() * 1e3, kept.as_secs_f64() * 1e3])
     }
 
     fn measure(&mut self) -> Result<f64> {
@@ -85,6 +108,10 @@ impl Pools {
         let figure = match work {
             Work::Map => {
                 assert_eq!(pool.map(square, 0..MANY)?.len() as i64, MANY);
+                milliseconds()
+            }
+            Work::Plain => {
+                assert_eq!(pool.plain().map(square, 0..MANY)?.len() as i64, MANY);
                 milliseconds()
             }
             Work::Single => {
@@ -128,7 +155,7 @@ impl Pools {
                 self.bytes = back;
                 figure
             }
-            Work::Life(_) => return Err("lives were measured above".into()),
+            Work::Life(_) | Work::Attach => return Err("that is measured elsewhere".into()),
         };
         Ok(figure)
     }
@@ -136,14 +163,18 @@ impl Pools {
 
 impl Case for Pools {
     fn ours(&mut self) -> Result<Figures> {
-        let figure = self.measure();
+        let figures = match self.work {
+            Work::Attach => self.attach(),
+            _ => self.measure().map(|figure| vec![figure]),
+        };
         self.pool = None;
-        Ok(vec![figure?])
+        figures
     }
 
     fn limit(&mut self) -> Result<Figures> {
         let figure = match self.work {
-            Work::Map => raw::squares(MANY as usize, 4096)?,
+            Work::Attach => return Ok(raw::map_and_sum(LARGE, SUM)?.to_vec()),
+            Work::Map | Work::Plain => raw::squares(MANY as usize, 4096)?,
             Work::Single | Work::Unordered => raw::squares(SMALL as usize, 1)?,
             Work::Hot => raw::spinning_exchange(20_000)?,
             Work::Parked => median(raw::parked_exchange(40, || sleep(Duration::from_millis(5)))?),
@@ -180,6 +211,40 @@ fn lives(context: &Context) -> Result<f64> {
     // The first may also be the start of the fork server.
     life()?;
     Ok(median((0..15).map(|_| life()).collect::<Result<_>>()?))
+}
+
+/// What all the numbers of a block are together.
+const SUM: u64 = 7 * (LARGE / 8) as u64;
+
+/// A block of sevens.
+fn make_block() -> Result<SharedMemory> {
+    let block = SharedMemory::create(LARGE)?;
+    let sevens = [7u64; 4096];
+    for at in (0..LARGE).step_by(size_of_val(&sevens)) {
+        let count = ((LARGE - at) / 8).min(sevens.len());
+        block.buf().set_all(at, &sevens[..count])?;
+    }
+    block.unlink()?;
+    Ok(block)
+}
+
+/// What a worker has attached to.
+static ATTACHED: Mutex<Option<SharedMemory>> = Mutex::new(None);
+
+fn attach_and_sum(block: SharedMemory) -> u64 {
+    let sum = sum(&block);
+    *ATTACHED.lock().unwrap_or_else(PoisonError::into_inner) = Some(block);
+    sum
+}
+
+fn sum_again() -> u64 {
+    ATTACHED.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(0, sum)
+}
+
+fn sum(block: &SharedMemory) -> u64 {
+    // SAFETY: Nobody writes to it any more.
+    let bytes = unsafe { block.buf().as_slice() };
+    raw::add_up(&bytes[..LARGE])
 }
 
 fn square(x: i64) -> i64 {

@@ -17,7 +17,9 @@ pub(crate) use array::{copy, sum};
 pub(crate) use exec::Image;
 pub(crate) use fork::fork_and_wait;
 pub(crate) use idle::{forked_idle_memory, say_ready_and_wait, spawned_idle_memory};
-pub(crate) use pool::{bytes_there_and_back, forks, parked_exchange, spinning_exchange, squares};
+pub(crate) use pool::{
+    add_up, bytes_there_and_back, forks, map_and_sum, parked_exchange, spinning_exchange, squares,
+};
 pub(crate) use replies::{Replies, SHORT};
 pub(crate) use ring::{Flow, ring_flow, word_trip};
 pub(crate) use server::Server;

@@ -15,7 +15,8 @@ use std::{
 };
 
 use rustix::{
-    mm::{MapFlags, ProtFlags, mmap_anonymous, munmap},
+    fs::{MemfdFlags, memfd_create},
+    mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap},
     net::{SocketType, sockopt::set_socket_send_buffer_size},
     thread::futex,
 };
@@ -181,6 +182,37 @@ pub(crate) fn bytes_there_and_back(bytes: &[u8]) -> io::Result<f64> {
         talk::take(socket, &mut back)?;
         Ok(started.elapsed().as_secs_f64() * 1e3)
     })
+}
+
+/// The sum of the numbers that so many bytes are.
+pub(crate) fn add_up(bytes: &[u8]) -> u64 {
+    let (numbers, _) = bytes.as_chunks::<8>();
+    numbers.iter().fold(0, |sum, number| sum.wrapping_add(u64::from_ne_bytes(*number)))
+}
+
+/// Maps so many bytes of sevens that another mapping has made, sums them up, and once more; milliseconds.
+pub(crate) fn map_and_sum(len: usize, expected: u64) -> io::Result<[f64; 2]> {
+    let file = memfd_create(c"sevens", MemfdFlags::CLOEXEC)?;
+    let mut rest = len;
+    while rest > 0 {
+        let sevens = [7u64; 8192].map(u64::to_ne_bytes);
+        let sevens = sevens.as_flattened();
+        rest -= rustix::io::write(&file, &sevens[..rest.min(sevens.len())])?;
+    }
+    let started = Instant::now();
+    // SAFETY: A new mapping at an address of the kernel's choice.
+    let numbers =
+        unsafe { mmap(ptr::null_mut(), len, ProtFlags::READ, MapFlags::SHARED, &file, 0) }?;
+    // SAFETY: Mapped until the end of this function, and nobody writes to it.
+    let slice = unsafe { std::slice::from_raw_parts(numbers.cast::<u8>(), len) };
+    assert_eq!(add_up(hint::black_box(slice)), expected);
+    let first = started.elapsed();
+    let started = Instant::now();
+    assert_eq!(add_up(hint::black_box(slice)), expected);
+    let second = started.elapsed();
+    // SAFETY: Nobody borrows from it any more.
+    unsafe { munmap(numbers, len) }?;
+    Ok([first, second].map(|took| took.as_secs_f64() * 1e3))
 }
 
 /// Forks so many children that exit at once, then waits for them; milliseconds.

@@ -231,7 +231,7 @@ impl Builder {
             size,
             retries: self.retries,
             task_timeout: self.task_timeout,
-            max_tasks: self.max_tasks,
+            max_tasks: self.max_tasks.map(|most| most as usize),
             idle_timeout: self.idle_timeout,
             restarts: self.restarts,
         };

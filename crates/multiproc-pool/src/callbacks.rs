@@ -2,7 +2,6 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    process,
     sync::{
         Mutex, PoisonError,
         mpsc::{Sender, channel},
@@ -10,7 +9,7 @@ use std::{
     thread::{self, JoinHandle, ThreadId},
 };
 
-use multiproc_image::threads;
+use multiproc_image::{after_fork::generation, threads};
 
 /// A callback with what it is called with.
 pub(crate) type Action = Box<dyn FnOnce() + Send>;
@@ -48,7 +47,7 @@ impl Callbacks {
 
     /// Waits until all have run; not from within one of them.
     pub(crate) fn finish(&self, maker: u32) {
-        if maker != process::id() {
+        if maker != generation() {
             return;
         }
         let running = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -2,18 +2,20 @@
 
 use std::{
     mem,
+    os::fd::OwnedFd,
     sync::{Arc, Mutex},
 };
 
+use bytemuck::{bytes_of, try_pod_read_unaligned};
 use multiproc_image::Function;
-use multiproc_wire::decode_items;
+use multiproc_wire::{decode, decode_items};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    TaskError,
-    job::{Done, Input, Job, Local, Outcome, Task},
+    PlainData, TaskError,
+    job::{Chunks, Done, Input, Job, Local, Outcome, Task},
     program::{self, Program, WireProgram},
-    sequence::{Block, Body, INLINE, Run, Sequence, slices},
+    sequence::{Block, Body, INLINE, Items, Large, Pushed, Sequence, read_file},
 };
 
 /// As soon as so many bytes are together they are on their way.
@@ -22,7 +24,7 @@ const PORTION: usize = INLINE / 2;
 /// A function to be called with `A`s, which makes `R`s of them.
 pub(crate) struct Calls<A, R> {
     pub(crate) program: Program,
-    pack: fn() -> Box<dyn Pack<A>>,
+    way: Way<A>,
     pub(crate) unpack: Unpack<R>,
 }
 
@@ -38,9 +40,33 @@ impl<A, R> Calls<A, R> {
         R: Serialize + DeserializeOwned,
     {
         let program = Program::Wire(WireProgram::new::<F, A>(function)?);
-        Ok(Self { program, pack: || Box::new(WirePack::default()), unpack: unpack_wire::<R> })
+        Ok(Self { program, way: Way::Wire(put_encoded), unpack: unpack_wire::<R> })
     }
 
+    /// Makes tasks of calls.
+    pub(crate) fn packer(&self, job: Arc<Job>, chunksize: usize) -> Packer<A> {
+        let pack = match self.way {
+            Way::Wire(put) => Pack::Wire(Sequence::default(), put),
+            Way::Local(wrap) => Pack::Local(Vec::new(), wrap),
+        };
+        let tasks = Vec::new();
+        Packer { job, pack, chunksize, place: 0, count: 0, phase: 0, within: 0, tasks }
+    }
+}
+
+impl<T: PlainData, R> Calls<(T,), R> {
+    /// The calls of a function in processes, of values that are their own bytes.
+    pub(crate) fn plain<F>(function: F) -> Result<Self, TaskError>
+    where
+        F: Function<(T,), Output = R>,
+        R: PlainData,
+    {
+        let program = Program::Wire(WireProgram::plain::<F, T>(function)?);
+        Ok(Self { program, way: Way::Wire(put_plain), unpack: unpack_plain::<R> })
+    }
+}
+
+impl<A, R> Calls<A, R> {
     /// The calls of a function in threads.
     pub(crate) fn local<F>(function: F) -> Self
     where
@@ -49,200 +75,253 @@ impl<A, R> Calls<A, R> {
         R: Send + 'static,
     {
         let program = program::local(function);
-        let pack = || -> Box<dyn Pack<A>> {
-            Box::new(LocalPack { calls: Vec::new(), inputs: Vec::new() })
-        };
-        Self { program, pack, unpack: unpack_local::<R> }
-    }
-
-    /// Makes tasks of calls.
-    pub(crate) fn packer(&self, job: Arc<Job>) -> Packer<A> {
-        Packer { job, pack: (self.pack)(), place: 0, chunk: 0, tasks: Vec::new() }
+        let way = Way::Local(|calls| Box::new(calls));
+        Self { program, way, unpack: unpack_local::<R> }
     }
 }
 
-/// Gathers calls.
-trait Pack<A>: Send {
-    /// Adds a call; true if it is time to send what there is.
-    fn push(&mut self, args: A) -> Result<bool, TaskError>;
+/// Adds a call's arguments to a sequence.
+type Put<A> = fn(&mut Sequence, &A) -> Result<Pushed, TaskError>;
 
-    /// Makes what was added since the last time one task.
-    fn cut(&mut self);
-
-    /// Takes out the arguments of the tasks, in their order.
-    fn take(&mut self) -> Result<Vec<Input>, TaskError>;
+/// How calls are gathered.
+enum Way<A> {
+    /// As bytes.
+    Wire(Put<A>),
+    /// As they are.
+    Local(fn(Vec<A>) -> Local),
 }
 
 /// Makes tasks of calls.
 pub(crate) struct Packer<A> {
     job: Arc<Job>,
-    pack: Box<dyn Pack<A>>,
+    pack: Pack<A>,
+    pub(crate) chunksize: usize,
     /// The place of the next call.
     pub(crate) place: usize,
-    /// How many calls there are since the last cut.
-    chunk: usize,
-    /// Tasks whose arguments are still with `pack`: the place of the first call, their number, whether it ends a chunk.
-    tasks: Vec<(usize, usize, bool)>,
+    /// How many calls there are since the last task, and how many of their first chunk were in tasks before.
+    count: usize,
+    phase: usize,
+    /// How many calls there are since the last end of a chunk.
+    within: usize,
+    tasks: Vec<Task>,
+}
+
+/// Calls that are no task yet.
+enum Pack<A> {
+    Wire(Sequence, Put<A>),
+    Local(Vec<A>, fn(Vec<A>) -> Local),
 }
 
 impl<A> Packer<A> {
-    /// Adds a call. Tasks are returned when it is time to send them. A call whose arguments cannot be encoded is
+    /// Adds a call. True if it is time to send the tasks that there are. A call whose arguments cannot be encoded is
     /// delivered as failed.
-    pub(crate) fn push(&mut self, args: A) -> Vec<Task> {
-        match self.pack.push(args) {
-            Ok(is_time) => {
-                self.place += 1;
-                self.chunk += 1;
-                if is_time {
-                    self.cut(false);
-                    return self.take();
+    #[inline]
+    pub(crate) fn push(&mut self, args: A) -> bool {
+        match &mut self.pack {
+            Pack::Wire(sequence, put) => match put(sequence, &args) {
+                Ok(Pushed::Inside) => {
+                    let is_full = sequence.bytes.len() >= PORTION;
+                    self.count_one();
+                    if is_full {
+                        self.cut(false);
+                    }
+                    is_full
                 }
-                Vec::new()
+                Ok(Pushed::Large(large)) => {
+                    self.push_large(large);
+                    true
+                }
+                Err(err) => {
+                    self.push_failure(err);
+                    true
+                }
+            },
+            Pack::Local(calls, _) => {
+                calls.push(args);
+                self.count_one();
+                // Threads take a task as a whole.
+                if !self.is_within_chunk() {
+                    self.cut(false);
+                }
+                false
             }
-            Err(err) => {
+        }
+    }
+
+    #[inline]
+    fn count_one(&mut self) {
+        self.place += 1;
+        self.count += 1;
+        self.within += 1;
+        if self.within == self.chunksize {
+            self.within = 0;
+        }
+    }
+
+    #[cold]
+    fn push_large(&mut self, large: Large) {
+        match large.into_block() {
+            Ok(block) => {
                 self.cut(false);
-                let tasks = self.take();
-                self.fail(self.place, 1, err);
-                self.place += 1;
-                tasks
+                self.count_one();
+                self.cut_with(Input::Wire { block: Arc::new(block), run: 0..0 }, false);
             }
+            Err(err) => self.push_failure(TaskError::encode(&err)),
         }
     }
 
-    fn fail(&self, start: usize, count: usize, err: TaskError) {
-        self.job.send_off(count);
-        self.job.deliver(Done { start, count, outcome: Outcome::Failed(err) });
+    #[cold]
+    fn push_failure(&mut self, err: TaskError) {
+        self.cut(false);
+        self.job.send_off(1);
+        self.job.deliver(Done { start: self.place, count: 1, outcome: Outcome::Failed(err) });
+        self.place += 1;
     }
 
-    /// How many calls the task has that is being made.
-    pub(crate) fn chunk(&self) -> usize {
-        self.chunk
+    /// True if the last call is not the last of its chunk.
+    #[inline]
+    pub(crate) fn is_within_chunk(&self) -> bool {
+        self.within != 0
     }
 
-    /// Ends a chunk.
-    pub(crate) fn end_chunk(&mut self) {
+    /// Ends a chunk, and takes the tasks that there are.
+    pub(crate) fn end(&mut self) -> Vec<Task> {
         self.cut(true);
-    }
-
-    fn cut(&mut self, ends_chunk: bool) {
-        let count = mem::take(&mut self.chunk);
-        if count > 0 {
-            self.pack.cut();
-            self.tasks.push((self.place - count, count, ends_chunk));
-        } else if ends_chunk && let Some(last) = self.tasks.last_mut() {
-            last.2 = true;
-        }
+        (self.phase, self.within) = (0, 0);
+        self.take()
     }
 
     /// Takes the tasks that there are.
     pub(crate) fn take(&mut self) -> Vec<Task> {
-        let tasks = mem::take(&mut self.tasks);
-        match self.pack.take() {
-            Ok(inputs) => tasks
-                .into_iter()
-                .zip(inputs)
-                .map(|((start, count, ends_chunk), input)| {
-                    let job = self.job.clone();
-                    Task { job, start, count, input, deaths: 0, scares: 0, ends_chunk }
-                })
-                .collect(),
-            Err(err) => {
-                for (start, count, _) in tasks {
-                    self.fail(start, count, err.clone());
+        mem::take(&mut self.tasks)
+    }
+
+    fn cut(&mut self, ends: bool) {
+        if self.count > 0 {
+            let input = self.pack.take();
+            self.cut_with(input, ends);
+        } else if ends && let Some(last) = self.tasks.last_mut() {
+            last.chunks.ends = true;
+        }
+    }
+
+    fn cut_with(&mut self, input: Input, ends: bool) {
+        let count = mem::take(&mut self.count);
+        let phase = mem::replace(&mut self.phase, self.within);
+        let (job, start) = (self.job.clone(), self.place - count);
+        let chunks = Chunks { size: self.chunksize, phase, ends };
+        self.tasks.push(Task { job, start, count, input, deaths: 0, scares: 0, chunks });
+    }
+}
+
+impl<A> Pack<A> {
+    /// Takes the arguments of all calls since the last time.
+    fn take(&mut self) -> Input {
+        match self {
+            Self::Wire(sequence, _) => {
+                let Sequence { bytes, handles, .. } = sequence.take();
+                if bytes.len() >= PORTION {
+                    // There may be more like this.
+                    sequence.bytes.reserve(bytes.len() + bytes.len() / 8);
                 }
-                Vec::new()
+                let run = 0..bytes.len();
+                Input::Wire { block: Arc::new(Block { body: Body::Memory(bytes), handles }), run }
+            }
+            Self::Local(calls, wrap) => {
+                Input::Local(Arc::new(Mutex::new(Some(wrap(mem::take(calls))))))
             }
         }
     }
 }
 
-#[derive(Default)]
-struct WirePack {
-    sequence: Sequence,
-    runs: Vec<Run>,
-    /// How far the runs go.
-    end: (usize, usize),
+fn put_encoded<A: Serialize>(sequence: &mut Sequence, args: &A) -> Result<Pushed, TaskError> {
+    sequence.push(args).map_err(|err| TaskError::encode(&err))
 }
 
-impl<A: Serialize> Pack<A> for WirePack {
-    fn push(&mut self, args: A) -> Result<bool, TaskError> {
-        self.sequence.push(&args).map_err(|err| TaskError::encode(&err))?;
-        Ok(self.sequence.bytes.len() >= PORTION)
-    }
-
-    fn cut(&mut self) {
-        let end = (self.sequence.lens.len(), self.sequence.bytes.len());
-        self.runs.push(Run { lens: self.end.0..end.0, bytes: self.end.1..end.1 });
-        self.end = end;
-    }
-
-    fn take(&mut self) -> Result<Vec<Input>, TaskError> {
-        let runs = mem::take(&mut self.runs);
-        self.end = (0, 0);
-        let Sequence { bytes, lens, handles, .. } = self.sequence.take();
-        let body = Body::new(bytes).map_err(|err| TaskError::encode(&err))?;
-        let block = Arc::new(Block { body, lens, handles });
-        Ok(runs.into_iter().map(|run| Input::Wire { block: block.clone(), run }).collect())
-    }
-}
-
-/// Calls that are handed over as they are.
-struct LocalPack<A> {
-    calls: Vec<A>,
-    inputs: Vec<Input>,
-}
-
-impl<A: Send + 'static> Pack<A> for LocalPack<A> {
-    fn push(&mut self, args: A) -> Result<bool, TaskError> {
-        self.calls.push(args);
-        Ok(false)
-    }
-
-    fn cut(&mut self) {
-        let calls: Local = Box::new(mem::take(&mut self.calls));
-        self.inputs.push(Input::Local(Arc::new(Mutex::new(Some(calls)))));
-    }
-
-    fn take(&mut self) -> Result<Vec<Input>, TaskError> {
-        Ok(mem::take(&mut self.inputs))
-    }
+fn put_plain<T: PlainData>(sequence: &mut Sequence, (value,): &(T,)) -> Result<Pushed, TaskError> {
+    Ok(sequence.push_plain(bytes_of(value)))
 }
 
 fn unpack_wire<R: DeserializeOwned>(done: Done, each: &mut dyn FnMut(usize, Result<R, TaskError>)) {
     let Done { start, count, outcome } = done;
-    let (body, lens, fds) = match outcome {
-        Outcome::Wire { body, lens, fds } => (body, lens, fds),
+    match outcome {
+        Outcome::Wire { body, is_error: false, fds } if !fds.is_empty() => match body {
+            Body::Memory(bytes) => unpack_with_handles(start, count, &bytes, fds, each),
+            Body::File(file, len) => {
+                let bytes = read_file(&file, len).map_err(|err| TaskError::decode(&err));
+                each(
+                    start,
+                    bytes.and_then(|bytes| {
+                        decode(&bytes, fds).map_err(|err| TaskError::decode(&err))
+                    }),
+                );
+            }
+        },
+        outcome => unpack_items(Done { start, count, outcome }, value, each),
+    }
+}
+
+fn unpack_plain<R: PlainData>(done: Done, each: &mut dyn FnMut(usize, Result<R, TaskError>)) {
+    unpack_items(done, plain_value, each);
+}
+
+/// Reads results that came without descriptors, each by `value`.
+#[inline]
+fn unpack_items<R>(
+    Done { start, count, outcome }: Done,
+    value: impl Fn(&[u8]) -> Result<R, TaskError>,
+    each: &mut dyn FnMut(usize, Result<R, TaskError>),
+) {
+    let bytes = match outcome {
+        Outcome::Wire { body: Body::Memory(bytes), .. } => bytes,
+        Outcome::Wire { body: Body::File(file, len), is_error, .. } => {
+            let result = match read_file(&file, len) {
+                Ok(bytes) if is_error => Err(error(&bytes)),
+                Ok(bytes) => value(&bytes),
+                Err(err) => Err(TaskError::decode(&err)),
+            };
+            return each(start, result);
+        }
         Outcome::Failed(err) => return fail(start, count, &err, each),
         Outcome::Local(_) => {
             let err = TaskError::Decode("a thread has answered for a process".into());
             return fail(start, count, &err, each);
         }
     };
-    let bytes = match body.into_bytes() {
-        Ok(bytes) => bytes,
-        Err(err) => return fail(start, count, &TaskError::decode(&err), each),
-    };
     let mut place = start;
-    let end = start + count;
-    if fds.is_empty() {
-        for (is_error, item) in slices(&lens, &bytes).take(count) {
-            each(place, if is_error { Err(error(item)) } else { value(item) });
-            place += 1;
-        }
-    } else {
-        let values = slices(&lens, &bytes).filter(|(is_error, _)| !is_error);
-        let mut read = Vec::with_capacity(count);
-        decode_items(values.map(|(_, item)| item), fds, |value| {
-            read.push(value.map_err(|err| TaskError::decode(&err)));
-        });
-        let mut read = read.into_iter();
-        for (is_error, item) in slices(&lens, &bytes).take(count) {
-            let result = if is_error { Some(Err(error(item))) } else { read.next() };
-            let Some(result) = result else { break };
-            each(place, result);
-            place += 1;
-        }
+    for item in Items(&bytes).take(count) {
+        each(place, if item.is_error { Err(error(item.bytes)) } else { value(item.bytes) });
+        place += 1;
     }
+    too_few(place, start + count, each);
+}
+
+fn unpack_with_handles<R: DeserializeOwned>(
+    start: usize,
+    count: usize,
+    bytes: &[u8],
+    fds: Vec<OwnedFd>,
+    each: &mut dyn FnMut(usize, Result<R, TaskError>),
+) {
+    let items = Items(bytes).take(count);
+    let values = items.clone().filter(|item| !item.is_error);
+    let mut read = Vec::with_capacity(count);
+    decode_items(values.map(|item| item.bytes), fds, |value| {
+        read.push(value.map_err(|err| TaskError::decode(&err)));
+    });
+    let mut read = read.into_iter();
+    let mut place = start;
+    for item in items {
+        let result = if item.is_error { Some(Err(error(item.bytes))) } else { read.next() };
+        let Some(result) = result else { break };
+        each(place, result);
+        place += 1;
+    }
+    too_few(place, start + count, each);
+}
+
+/// Fails the calls from `place` on, for which nothing has come.
+fn too_few<R>(place: usize, end: usize, each: &mut dyn FnMut(usize, Result<R, TaskError>)) {
     if place < end {
         let err = TaskError::Decode("the worker has answered for fewer calls".into());
         fail(place, end - place, &err, each);
@@ -251,6 +330,15 @@ fn unpack_wire<R: DeserializeOwned>(done: Done, each: &mut dyn FnMut(usize, Resu
 
 fn value<R: DeserializeOwned>(item: &[u8]) -> Result<R, TaskError> {
     multiproc_wire::decode_plain(item).map_err(|err| TaskError::decode(&err))
+}
+
+/// Reads a value that is its own bytes.
+#[inline]
+pub(crate) fn plain_value<T: PlainData>(item: &[u8]) -> Result<T, TaskError> {
+    try_pod_read_unaligned(item).map_err(|_| {
+        let (name, size) = (std::any::type_name::<T>(), size_of::<T>());
+        TaskError::Decode(format!("{} bytes came, and a `{name}` has {size}", item.len()))
+    })
 }
 
 fn error(item: &[u8]) -> TaskError {
@@ -285,19 +373,35 @@ fn fail<R>(
 mod tests {
     use super::*;
 
+    fn push(packer: &mut Packer<(u32,)>, calls: u32) {
+        (0..calls).for_each(|x| assert!(!packer.push((x,))));
+    }
+
     #[test]
-    fn wire_calls_are_cut_into_tasks() {
+    fn task_of_processes_holds_many_chunks_and_can_be_cut_at_any_call() {
         let calls: Calls<(u32,), u32> = Calls::wire(|x: u32| x).unwrap();
-        let mut packer = calls.packer(Job::new(calls.program.clone()));
-        for x in 0..5u32 {
-            assert!(packer.push((x,)).is_empty());
-            if packer.chunk() == 2 {
-                packer.end_chunk();
-            }
-        }
-        packer.end_chunk();
+        let mut packer = calls.packer(Job::new(calls.program.clone()), 2);
+        push(&mut packer, 5);
+        let [task] = packer.end().try_into().unwrap();
+        assert_eq!((task.start, task.count, task.chunk_ends()), (0, 5, 3));
+        let (head, tail) = task.split(3);
+        let (head, tail) = (head.unwrap(), tail.unwrap());
+        assert_eq!((head.count, head.chunk_ends(), tail.count, tail.chunk_ends()), (3, 1, 2, 2));
+        let (one, rest) = tail.portion(1, usize::MAX);
+        let rest = rest.unwrap();
+        assert_eq!((one.start, one.count, one.chunk_ends()), (3, 1, 1));
+        assert_eq!((rest.start, rest.count, rest.chunk_ends()), (4, 1, 1));
+        let (light, _) = head.portion(9, 4);
+        assert_eq!((light.count, light.weight()), (2, 4));
+    }
+
+    #[test]
+    fn task_of_threads_is_one_chunk() {
+        let calls: Calls<(u32,), u32> = Calls::local(|(x,)| x);
+        let mut packer = calls.packer(Job::new(calls.program.clone()), 2);
+        push(&mut packer, 5);
         let tasks: Vec<_> =
-            packer.take().iter().map(|task| (task.start, task.count, task.ends_chunk)).collect();
-        assert_eq!(tasks, [(0, 2, true), (2, 2, true), (4, 1, true)]);
+            packer.end().iter().map(|task| (task.start, task.count, task.chunk_ends())).collect();
+        assert_eq!(tasks, [(0, 2, 1), (2, 2, 1), (4, 1, 1)]);
     }
 }

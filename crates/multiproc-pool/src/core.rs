@@ -1,18 +1,19 @@
 //! What process pools and thread pools have in common: everything but their bounds.
 
 use std::{
-    fmt, process,
+    fmt,
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
     time::Duration,
 };
 
-use multiproc_image::threads;
+use multiproc_image::{after_fork::generation, threads};
 
 use crate::{
     AsyncResult, Imap, PoolError, StillOpen, TaskError,
     callbacks::Callbacks,
     calls::{Calls, Packer, Unpack},
+    interrupt::Interrupts,
     job::{Done, Job, Task},
     scheduler::{Phase, Settings},
     shared::{Hub, Shared},
@@ -41,7 +42,7 @@ impl Core {
                 return Err(PoolError::Supervisor(err));
             }
         };
-        Ok(Self { hub, supervisor, callbacks: Arc::default(), maker: process::id() })
+        Ok(Self { hub, supervisor, callbacks: Arc::default(), maker: generation() })
     }
 
     /// One call, waited for.
@@ -73,11 +74,9 @@ impl Core {
     fn send_one<A, R>(&self, calls: &Calls<A, R>, args: A) -> Result<Ticket, TaskError> {
         self.hub.check_open()?;
         let ticket = self.ticket(calls);
-        let mut packer = calls.packer(ticket.job.clone());
-        let mut tasks = packer.push(args);
-        packer.end_chunk();
-        tasks.extend(packer.take());
-        ticket.submit(tasks)?;
+        let mut packer = calls.packer(ticket.job.clone(), 1);
+        packer.push(args);
+        ticket.submit(packer.end())?;
         ticket.job.seal();
         Ok(ticket)
     }
@@ -149,16 +148,15 @@ impl Core {
         chunksize: Option<usize>,
     ) -> Result<usize, TaskError> {
         self.hub.check_open()?;
-        let packer = calls.packer(ticket.job.clone());
+        let packer = |size| calls.packer(ticket.job.clone(), size);
         let total = match (chunksize, items.size_hint()) {
-            (Some(size), _) => send(ticket, packer, items, size),
+            (Some(size), _) => send(ticket, packer(size), items),
             (None, (len, Some(most))) if len == most => {
-                send(ticket, packer, items, self.default_chunk(len))
+                send(ticket, packer(self.default_chunk(len)), items)
             }
             (None, _) => {
                 let items: Vec<A> = items.collect();
-                let size = self.default_chunk(items.len());
-                send(ticket, packer, items.into_iter(), size)
+                send(ticket, packer(self.default_chunk(items.len())), items.into_iter())
             }
         }?;
         ticket.job.seal();
@@ -191,7 +189,7 @@ impl Core {
     }
 
     pub(crate) fn join(&self) -> Result<(), StillOpen> {
-        if self.maker != process::id() {
+        if self.maker != generation() {
             return Ok(());
         }
         if self.hub.phase() == Phase::Open {
@@ -225,9 +223,11 @@ impl Core {
 
 impl Drop for Core {
     fn drop(&mut self) {
-        if self.maker == process::id() {
+        if self.maker == generation() {
             self.hub.terminate(&TaskError::NotRunning);
             self.finish();
+            // Which may be ending it, too, and has its descriptors meanwhile.
+            Interrupts::forget(&self.hub);
         }
     }
 }
@@ -236,21 +236,14 @@ fn send<A>(
     ticket: &Ticket,
     mut packer: Packer<A>,
     items: impl Iterator<Item = A>,
-    size: usize,
 ) -> Result<usize, TaskError> {
     for args in items {
-        let tasks = packer.push(args);
-        if !tasks.is_empty() {
-            ticket.submit(tasks)?;
-        }
-        if packer.chunk() == size {
-            packer.end_chunk();
+        if packer.push(args) {
+            ticket.submit(packer.take())?;
         }
     }
-    packer.end_chunk();
-    let total = packer.place;
-    ticket.submit(packer.take())?;
-    Ok(total)
+    ticket.submit(packer.end())?;
+    Ok(packer.place)
 }
 
 /// A job that somebody waits for; dropped, what is queued of it is not done.

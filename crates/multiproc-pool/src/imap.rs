@@ -10,10 +10,13 @@ use crate::{
     progress::Bar,
 };
 
-/// How many chunks a worker are under way unless the user says otherwise.
+/// How many chunks a worker are under way unless the user says otherwise: at first, and at most.
 const AHEAD: usize = 16;
+const MOST_AHEAD: usize = 512;
 /// How long items are gathered before they are sent.
 const SOON: Duration = Duration::from_micros(200);
+/// If a quarter of what is under way takes longer than this, less is.
+const LATE: Duration = Duration::from_millis(10);
 
 /// An iterator over the results of a function called with each item; made by [`Pool::imap`](crate::Pool::imap) and
 /// [`Pool::imap_unordered`](crate::Pool::imap_unordered).
@@ -55,6 +58,12 @@ pub struct Imap<'p, I: Iterator, R> {
     buffersize: Option<usize>,
     is_ordered: bool,
     is_exhausted: bool,
+    /// How many items may be ahead, as last seen, and how many chunks a worker that is by default.
+    window: usize,
+    ahead: usize,
+    /// When items were last taken, and whether results had to be waited for since.
+    filled: Instant,
+    has_waited: bool,
     /// How many results were given back.
     given: usize,
     /// What is done and not given back yet: ordered, by place from `given` on.
@@ -92,7 +101,7 @@ impl<'p, I: Iterator, R> Imap<'p, I, R> {
         let (flow, last) = match calls {
             Ok(calls) => {
                 let ticket = core.ticket(&calls);
-                let packer = calls.packer(ticket.job.clone());
+                let packer = calls.packer(ticket.job.clone(), 1);
                 let unpack = calls.unpack;
                 (Some(Flow { ticket, packer, unpack, refused: 0, back: 0 }), None)
             }
@@ -106,6 +115,10 @@ impl<'p, I: Iterator, R> Imap<'p, I, R> {
             buffersize: None,
             is_ordered,
             is_exhausted: false,
+            window: 1,
+            ahead: AHEAD,
+            filled: Instant::now(),
+            has_waited: false,
             given: 0,
             ready: VecDeque::new(),
             last,
@@ -121,10 +134,14 @@ impl<'p, I: Iterator, R> Imap<'p, I, R> {
     pub fn chunksize(mut self, chunksize: usize) -> Self {
         assert!(chunksize > 0, "chunksize must be at least 1, not {chunksize}");
         self.chunksize = chunksize;
+        if let Some(flow) = &mut self.flow {
+            flow.packer.chunksize = chunksize;
+        }
         self
     }
 
-    /// Sets how many items at most are taken ahead of the results that were given back, by default 16 chunks a worker.
+    /// Sets how many items at most are taken ahead of the results that were given back, by default 16 chunks a worker, and
+    /// up to 512 while a part of the calls is done within 200 microseconds.
     ///
     /// # Panics
     ///
@@ -214,13 +231,16 @@ impl<'p, I: Iterator, R> Imap<'p, I, R> {
     /// Does what can be done without waiting: the next result, or that there is none; none at all if it has to be
     /// waited for.
     pub(crate) fn step(&mut self) -> Option<Option<Result<R, TaskError>>> {
+        if !self.has_next() {
+            self.collect();
+        }
         self.fill();
-        self.collect();
         if let Some(result) = self.pop() {
             self.bar.add(result.is_err());
             return Some(Some(result));
         }
         if self.flow.as_ref().is_some_and(|flow| flow.away() > 0) {
+            self.has_waited = true;
             return None;
         }
         self.flow = None;
@@ -230,33 +250,39 @@ impl<'p, I: Iterator, R> Imap<'p, I, R> {
 
     /// Takes items and hands them to the pool, as far as the window allows.
     fn fill(&mut self) {
-        let Some(flow) = &self.flow else { return };
-        let size = flow.ticket.hub.size().max(1);
-        let window = self.buffersize.unwrap_or(AHEAD * self.chunksize * size);
         // Not for every single result: several items together cost less.
-        if self.is_exhausted || self.ahead() + (window / 4).max(1) > window {
+        if self.is_exhausted || self.ahead() > self.window - (self.window / 4).max(1) {
             return;
         }
+        let Some(flow) = &self.flow else { return };
         let mut since = Instant::now();
+        let turn = since.saturating_duration_since(self.filled);
+        self.filled = since;
+        if std::mem::take(&mut self.has_waited) && turn < SOON {
+            // Else this thread and the workers would be woken for a few calls each.
+            self.ahead = MOST_AHEAD.min(self.ahead * 2);
+        } else if turn > LATE {
+            self.ahead = AHEAD.max(self.ahead / 2);
+        }
+        let size = flow.ticket.hub.size().max(1);
+        let window = self.buffersize.unwrap_or(self.ahead * self.chunksize * size);
+        self.window = window;
         while !self.is_exhausted && self.ahead() < window {
             let Some(flow) = &mut self.flow else { return };
-            let tasks = match self.items.next() {
-                Some(item) => flow.packer.push((item,)),
-                None => {
-                    self.is_exhausted = true;
-                    break;
-                }
+            let Some(item) = self.items.next() else {
+                self.is_exhausted = true;
+                break;
             };
-            let ends = flow.packer.chunk() >= self.chunksize;
-            if ends {
-                flow.packer.end_chunk();
+            if flow.packer.push((item,)) {
+                let tasks = flow.packer.take();
+                self.submit(tasks);
             }
-            self.submit(tasks);
             // Where the input is slow, what it has given must not wait for the rest, nor must results.
+            let ends = self.flow.as_ref().is_some_and(|flow| !flow.packer.is_within_chunk());
             if ends && since.elapsed() > SOON {
                 self.flush();
                 self.collect();
-                if self.ready.front().is_some_and(Option::is_some) {
+                if self.is_exhausted || self.has_next() {
                     return;
                 }
                 since = Instant::now();
@@ -273,13 +299,15 @@ impl<'p, I: Iterator, R> Imap<'p, I, R> {
     /// Hands over what there is.
     fn flush(&mut self) {
         let Some(flow) = &mut self.flow else { return };
-        flow.packer.end_chunk();
-        let tasks = flow.packer.take();
+        let tasks = flow.packer.end();
         self.submit(tasks);
     }
 
     fn submit(&mut self, tasks: Vec<Task>) {
         let Some(flow) = &mut self.flow else { return };
+        if tasks.is_empty() {
+            return;
+        }
         let count: usize = tasks.iter().map(|task| task.count).sum();
         if let Err(err) = flow.ticket.submit(tasks) {
             // The pool takes no more: what is with it still comes, then this error, then nothing.
@@ -306,6 +334,11 @@ impl<'p, I: Iterator, R> Imap<'p, I, R> {
                 ready[at] = Some(result);
             });
         }
+    }
+
+    /// True if the next result is there.
+    fn has_next(&self) -> bool {
+        self.ready.front().is_some_and(Option::is_some)
     }
 
     fn pop(&mut self) -> Option<Result<R, TaskError>> {

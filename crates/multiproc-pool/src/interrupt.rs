@@ -1,6 +1,9 @@
 //! Pools that Ctrl-C ends.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::{
+    ptr,
+    sync::{Arc, Mutex, PoisonError, Weak},
+};
 
 use multiproc_image::{StartError, after_fork::ForkLocal, threads};
 use multiproc_sys::interrupt::InterruptBell;
@@ -40,6 +43,12 @@ impl Interrupts {
         };
         bell.arm();
         Ok(())
+    }
+
+    /// Forgets a pool that has ended. When this returns, nobody here is at it.
+    pub(crate) fn forget(pool: &Arc<dyn Hub>) {
+        let mut interrupts = INTERRUPTS.get().lock().unwrap_or_else(PoisonError::into_inner);
+        interrupts.pools.retain(|other| !ptr::addr_eq(other.as_ptr(), Arc::as_ptr(pool)));
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 use crate::{
     TaskError,
     program::Program,
-    sequence::{Block, Body, Run},
+    sequence::{Block, Body, INLINE, Run, extent, split, within},
 };
 
 /// Something that any worker of a kind can take or give: threads hand values over as they are.
@@ -38,8 +38,31 @@ pub(crate) struct Task {
     pub(crate) deaths: u32,
     /// How many workers have died that had it as the first thing to begin: to take it up may be what ends them.
     pub(crate) scares: u32,
-    /// True if it is the last of what its user calls a task: a call, or a chunk.
-    pub(crate) ends_chunk: bool,
+    pub(crate) chunks: Chunks,
+}
+
+/// How the calls of a task are what its user calls tasks: calls, or chunks of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Chunks {
+    /// How many calls each has.
+    pub(crate) size: usize,
+    /// How many calls of the first one were in tasks before this one.
+    pub(crate) phase: usize,
+    /// True if the last one ends with the last call, however many it has.
+    pub(crate) ends: bool,
+}
+
+impl Chunks {
+    /// How many end within the first `calls` calls; `is_all` if those are all.
+    fn within(self, calls: usize, is_all: bool) -> usize {
+        let end = self.phase + calls;
+        end / self.size + usize::from(is_all && self.ends && !end.is_multiple_of(self.size))
+    }
+
+    /// How many calls there are up to the end of chunk number `chunks`, counted from 1.
+    fn reach(self, chunks: usize) -> usize {
+        chunks.saturating_mul(self.size) - self.phase
+    }
 }
 
 impl Task {
@@ -54,23 +77,55 @@ impl Task {
         }
         let (head, tail) = match &self.input {
             Input::Wire { block, run } => {
-                let (head, tail) = run.split(block, count);
+                let (head, tail) = split(block, run, count);
                 let cut = |run| Input::Wire { block: block.clone(), run };
                 (cut(head), cut(tail))
             }
             begun @ Input::Local(_) => (begun.clone(), Input::Local(Arc::default())),
         };
-        let first = Self { count, input: head, ends_chunk: false, ..self.clone() };
+        let Chunks { size, phase, .. } = self.chunks;
+        let (first, second) = (
+            Chunks { ends: false, ..self.chunks },
+            Chunks { phase: (phase + count) % size, ..self.chunks },
+        );
+        let head = Self { count, input: head, chunks: first, ..self.clone() };
         let (start, rest) = (self.start + count, self.count - count);
-        (Some(first), Some(Self { start, count: rest, input: tail, ..self }))
+        (Some(head), Some(Self { start, count: rest, input: tail, chunks: second, ..self }))
     }
 
-    /// How many bytes of it stand in an order.
+    /// Cuts off what ends at most so many chunks and takes at most about so many bytes, but at least one call.
+    pub(crate) fn portion(self, chunks: usize, weight: usize) -> (Self, Option<Self>) {
+        let mut calls = self.chunks.reach(chunks).clamp(1, self.count);
+        if let Input::Wire { block, run } = &self.input
+            && let Body::Memory(bytes) = &block.body
+            && run.len() > weight
+            && calls > 1
+        {
+            calls = within(&bytes[run.clone()], weight).clamp(1, calls);
+        }
+        match self.split(calls) {
+            (Some(head), tail) => (head, tail),
+            // It has at least one call.
+            (None, _) => unreachable!("a task without calls"),
+        }
+    }
+
+    /// How many chunks end in it.
+    pub(crate) fn chunk_ends(&self) -> usize {
+        self.chunks.within(self.count, true)
+    }
+
+    /// How many of what its user calls tasks it counts for; parts count.
+    pub(crate) fn load(&self) -> usize {
+        self.chunk_ends().max(1)
+    }
+
+    /// How many bytes of an order it counts for.
     pub(crate) fn weight(&self) -> usize {
         match &self.input {
             Input::Wire { block, run } => match block.body {
-                Body::Memory(_) => run.lens.len() + run.bytes.len(),
-                Body::File(..) => run.lens.len(),
+                Body::Memory(_) => run.len(),
+                Body::File(..) => INLINE / 8,
             },
             Input::Local(_) => 0,
         }
@@ -94,9 +149,33 @@ pub(crate) struct Done {
 
 /// What came of calls: their results, or one error for all.
 pub(crate) enum Outcome {
-    Wire { body: Body, lens: Vec<u8>, fds: Vec<OwnedFd> },
+    /// Bytes of a sequence; or a file with one value, or one error.
+    Wire {
+        body: Body,
+        is_error: bool,
+        fds: Vec<OwnedFd>,
+    },
     Local(Local),
     Failed(TaskError),
+}
+
+impl Outcome {
+    /// Splits the results of the first `count` of `all` calls off; none if they cannot be told apart.
+    pub(crate) fn split(self, count: usize, all: usize) -> Option<(Self, Self)> {
+        if count == all {
+            // Nothing is left to be delivered.
+            return Some((self, Self::Failed(TaskError::Cancelled)));
+        }
+        match self {
+            Self::Failed(err) => Some((Self::Failed(err.clone()), Self::Failed(err))),
+            Self::Wire { body: Body::Memory(mut bytes), fds, is_error } if fds.is_empty() => {
+                let tail = bytes.split_off(extent(&bytes, count));
+                let wire = |bytes| Self::Wire { body: Body::Memory(bytes), is_error, fds: vec![] };
+                Some((wire(bytes), wire(tail)))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// A job.

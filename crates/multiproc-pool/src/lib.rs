@@ -25,15 +25,17 @@
 //! | bound how long a task takes, how much memory it has | [`Builder`] |
 //! | give each worker something of its own | [`Builder::initializer`], [`WorkerState`] |
 //! | do the same with threads | [`ThreadPool`] |
+//! | pass many numbers at the least cost | [`Pool::plain`] |
 //! | write it as with `concurrent.futures` | [`Executor`] |
 //!
 //! # How it works
 //!
-//! Each worker has a connection of its own, and a page of numbers on which it says which call it is at, so it is known
-//! exactly what a dead worker had begun, and what was only waiting for it. Where there are many tasks, workers are given
+//! Each worker shares memory with the pool: a ring of orders, a ring of results, and a page of numbers on which it says
+//! which call it is at, so it is known exactly what a dead worker had begun, and what was only waiting for it. Where there are many tasks, workers are given
 //! some ahead of time; what a worker has not begun can be taken back and given to another one. The scheduler is a state
 //! machine that knows workers by a trait only. One thread at a time waits for the workers: a caller that waits for a
-//! result, else the supervisor.
+//! result, else the supervisor. Whoever waits looks for a moment and then sleeps, so a pool with nothing to do costs
+//! nothing.
 //!
 //! # Crate features
 //!
@@ -46,6 +48,7 @@ mod builder;
 mod pool;
 mod thread_pool;
 mod chunked;
+mod plain;
 mod executor;
 mod async_result;
 mod imap;
@@ -64,6 +67,7 @@ mod callbacks;
 mod interrupt;
 mod scheduler;
 mod shared;
+mod lookout;
 mod supervisor;
 mod reactor;
 mod oom;
@@ -76,6 +80,7 @@ pub use current::{CurrentTask, current_task};
 pub use error::{GetTimeoutError, PoolError, StillOpen, TaskError, TimeoutError};
 pub use executor::Executor;
 pub use imap::Imap;
+pub use plain::{PlainData, PlainPool};
 pub use pool::Pool;
 pub use state::{Stateful, WorkerState, with_state};
 pub use stats::{PoolStats, WorkerStats};

@@ -7,7 +7,8 @@ use multiproc_process::Context;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    AsyncResult, Builder, Chunked, Executor, Imap, PoolError, PoolStats, StillOpen, TaskError,
+    AsyncResult, Builder, Chunked, Executor, Imap, PlainPool, PoolError, PoolStats, StillOpen,
+    TaskError,
     calls::Calls,
     core::Core,
     scheduler::Settings,
@@ -324,6 +325,21 @@ impl Pool {
     /// ```
     pub fn chunksize(&self, chunksize: usize) -> Chunked<'_, Self> {
         Chunked::new(self, chunksize)
+    }
+
+    /// Returns this pool as one whose arguments and results are plain data, which are copied and not encoded.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// multiproc_image::entry::init();
+    ///
+    /// let pool = multiproc_pool::Pool::new(2)?;
+    /// assert_eq!(pool.plain().map(|x: u64| x * x, 0..1000)?[999], 998_001);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn plain(&self) -> PlainPool<'_> {
+        PlainPool::new(self)
     }
 
     /// The same pool, as `concurrent.futures` would have it.

@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
+use bytemuck::bytes_of;
 use multiproc_image::{FnRef, Function};
 use multiproc_process::{failure::error_text, panics};
 use multiproc_sys::primitive::{AtomicU64, Ordering};
@@ -9,7 +10,7 @@ use multiproc_wire::Message;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    TaskError,
+    PlainData, TaskError,
     job::Local,
     state,
     worker::{Claims, Desk, last_words},
@@ -53,17 +54,32 @@ impl WireProgram {
         F::Output: Serialize,
         Args: DeserializeOwned + 'static,
     {
+        Self::of(function, load::<F, Args>, FnRef::new(load::<F, Args>))
+    }
+
+    /// As [`new`](Self::new), for values that are their own bytes.
+    pub(crate) fn plain<F, T>(function: F) -> Result<Self, TaskError>
+    where
+        F: Function<(T,), Output: PlainData>,
+        T: PlainData,
+    {
+        Self::of(function, load_plain::<F, T>, FnRef::new(load_plain::<F, T>))
+    }
+
+    fn of<F: Function<Args>, Args>(
+        function: F,
+        code: fn(Message) -> Result<Runner, TaskError>,
+        loader: Loader,
+    ) -> Result<Self, TaskError> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let state = multiproc_wire::encode(&function.into_state())
-            .map_err(|err| TaskError::encode(&err))?;
-        let code: fn(Message) -> _ = load::<F, Args>;
+        let state = encode(&function.into_state())?;
         let key = if state.bytes.is_empty() {
             // Nothing but code: where it stands says which it is.
             code as usize as u64
         } else {
             NUMBERED | NEXT.fetch_add(1, Ordering::Relaxed)
         };
-        Ok(Self { key, loader: FnRef::new(load::<F, Args>), state })
+        Ok(Self { key, loader, state })
     }
 
     /// What is sent.
@@ -93,6 +109,33 @@ where
             desk.fail(&TaskError::Panicked(report));
         }
     }))
+}
+
+/// As [`load`], for values that are their own bytes.
+fn load_plain<F, T>(state: Message) -> Result<Runner, TaskError>
+where
+    F: Function<(T,), Output: PlainData>,
+    T: PlainData,
+{
+    let state: F::State = state.decode().map_err(|err| TaskError::decode(&err))?;
+    Ok(Box::new(move |desk| {
+        while let Err(report) = panics::catch(|| run_plain::<F, T>(&state, desk), last_words) {
+            desk.fail(&TaskError::Panicked(report));
+        }
+    }))
+}
+
+fn run_plain<F, T>(state: &F::State, desk: &mut Desk<'_>)
+where
+    F: Function<(T,), Output: PlainData>,
+    T: PlainData,
+{
+    while let Some(item) = desk.next_plain() {
+        match item {
+            Ok(value) => desk.answer_plain(bytes_of(&F::call(state, (value,)))),
+            Err(err) => desk.fail(&err),
+        }
+    }
 }
 
 fn run<F, Args>(state: &F::State, desk: &mut Desk<'_>)

@@ -6,17 +6,19 @@ use std::{
     time::{Duration, Instant},
 };
 
+use multiproc_wire::Handle;
 use rustix::{
     event::{EventfdFlags, Timespec, epoll, eventfd},
     io::Errno,
 };
 
-use crate::scheduler::WorkerId;
+use crate::{scheduler::WorkerId, worker::Worker};
 
 /// How many events are taken at a time.
 const BATCH: usize = 64;
-/// No worker's.
+/// No worker's: they count from 1.
 const WAKE: u64 = 0;
+const COMMON: u64 = 1;
 
 /// What has happened to a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub(crate) enum Event {
 pub(crate) struct Reactor {
     epoll: OwnedFd,
     bell: OwnedFd,
+    /// Rung by workers; what it counts up to is of no interest.
+    common: Handle,
 }
 
 impl Reactor {
@@ -38,7 +42,16 @@ impl Reactor {
         let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let data = epoll::EventData::new_u64(WAKE);
         epoll::add(&epoll, &bell, data, epoll::EventFlags::IN)?;
-        Ok(Self { epoll, bell })
+        let common = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let data = epoll::EventData::new_u64(COMMON);
+        // Told of each ring, without having to take anything out.
+        epoll::add(&epoll, &common, data, epoll::EventFlags::IN | epoll::EventFlags::ET)?;
+        Ok(Self { epoll, bell, common: common.into() })
+    }
+
+    /// What workers ring.
+    pub(crate) fn common_bell(&self) -> &Handle {
+        &self.common
     }
 
     /// Has the waiting thread look at what has changed.
@@ -47,18 +60,15 @@ impl Reactor {
         let _ = rustix::io::write(&self.bell, &1u64.to_ne_bytes());
     }
 
-    pub(crate) fn add(
-        &self,
-        id: WorkerId,
-        answers: BorrowedFd<'_>,
-        sentinel: BorrowedFd<'_>,
-    ) -> io::Result<()> {
-        let add = |fd, data| {
-            let data = epoll::EventData::new_u64(data);
-            epoll::add(&self.epoll, fd, data, epoll::EventFlags::IN)
+    pub(crate) fn add(&self, id: WorkerId, worker: &impl Worker) -> io::Result<()> {
+        let add =
+            |fd, data, flags| epoll::add(&self.epoll, fd, epoll::EventData::new_u64(data), flags);
+        let of_answers = match worker.rings_the_common_bell() {
+            true => epoll::EventFlags::RDHUP,
+            false => epoll::EventFlags::IN,
         };
-        add(answers, 2 * id)?;
-        Ok(add(sentinel, 2 * id + 1)?)
+        add(worker.answers(), 2 * id, of_answers)?;
+        Ok(add(worker.sentinel(), 2 * id + 1, epoll::EventFlags::IN)?)
     }
 
     /// Forgets a worker. A copy of its descriptors in another process would else go on reporting.
@@ -91,6 +101,7 @@ impl Reactor {
                 WAKE => {
                     let _ = rustix::io::read(&self.bell, &mut [0; 8]);
                 }
+                COMMON => {}
                 data if data % 2 == 0 => events.push(Event::Answers(data / 2)),
                 data => events.push(Event::End(data / 2)),
             }

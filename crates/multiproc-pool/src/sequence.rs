@@ -1,4 +1,4 @@
-//! Values one behind the other, each with its length: any run of them can be cut out, and one that does not decode costs
+//! Values one behind the other, each behind its length: any run of them can be cut out, and one that does not decode costs
 //! none of the others.
 
 use std::{
@@ -13,12 +13,14 @@ use serde::Serialize;
 
 use crate::TaskError;
 
-/// More bytes than this travel as a file beside the message.
+/// A value of more bytes than this travels alone, as a file.
 pub(crate) const INLINE: usize = 48 << 10;
 
 /// The length of a value takes one byte up to this.
-const SHORT: u8 = 253;
-/// The length follows, as eight bytes.
+const SHORT: u8 = 252;
+/// What follows is no value: see `worker/stream.rs`.
+pub(crate) const MARK: u8 = 253;
+/// The length follows, as four bytes.
 const LONG: u8 = 254;
 /// As `LONG`; and it is no value, but the error that stands in its place.
 const FAILED: u8 = 255;
@@ -27,39 +29,136 @@ const FAILED: u8 = 255;
 #[derive(Debug, Default)]
 pub(crate) struct Sequence {
     pub(crate) bytes: Vec<u8>,
-    pub(crate) lens: Vec<u8>,
     pub(crate) handles: Vec<Handle>,
     pub(crate) count: usize,
 }
 
+/// What came of adding a value.
+#[derive(Debug)]
+pub(crate) enum Pushed {
+    Inside,
+    /// It is too large to stand among others, and was left out.
+    Large(Large),
+}
+
+/// A value that travels alone, or an error.
+#[derive(Debug)]
+pub(crate) struct Large {
+    content: Content,
+    handles: Vec<Handle>,
+    pub(crate) is_error: bool,
+}
+
+#[derive(Debug)]
+enum Content {
+    /// From there on in memory.
+    Memory(Vec<u8>, usize),
+    File(memfd::Filling),
+}
+
+impl Large {
+    /// Puts it into a file, unless it is in one.
+    pub(crate) fn into_block(self) -> io::Result<Block> {
+        let (file, len) = match self.content {
+            Content::Memory(bytes, start) => {
+                (memfd::seal(&bytes[start..])?, (bytes.len() - start) as u64)
+            }
+            Content::File(file) => file.seal()?,
+        };
+        Ok(Block { body: Body::File(file, len), handles: self.handles })
+    }
+}
+
 impl Sequence {
-    /// Appends a value; on an error nothing has changed.
-    pub(crate) fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
-        let start = self.bytes.len();
-        multiproc_wire::encode_into(value, &mut self.bytes, &mut self.handles)?;
-        let len = self.bytes.len() - start;
+    /// Appends a value, unless it is too large; on an error nothing has changed.
+    #[inline]
+    pub(crate) fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<Pushed, EncodeError> {
+        let (start, held) = (self.bytes.len(), self.handles.len());
+        self.bytes.push(0);
+        let mut file = None;
+        let mut spill = |piece: &[u8]| match &mut file {
+            Some(file) => memfd::Filling::append(file, piece),
+            none => none.insert(memfd::Filling::new()?).append(piece),
+        };
+        let Self { bytes, handles, .. } = self;
+        if let Err(err) = multiproc_wire::encode_spilling(value, bytes, handles, &mut spill) {
+            self.bytes.truncate(start);
+            return Err(err);
+        }
+        if let Some(file) = file {
+            self.bytes.truncate(start);
+            let handles = self.handles.split_off(held);
+            let content = Content::File(file);
+            return Ok(Pushed::Large(Large { content, handles, is_error: false }));
+        }
+        let len = self.bytes.len() - start - 1;
         match u8::try_from(len) {
-            Ok(short) if short <= SHORT => self.lens.push(short),
-            _ => self.push_len(LONG, len),
+            Ok(short) if short <= SHORT => self.bytes[start] = short,
+            _ if len <= INLINE => self.widen(start, LONG),
+            _ => return Ok(self.set_apart(start, held, false)),
         }
         self.count += 1;
-        Ok(())
+        Ok(Pushed::Inside)
+    }
+
+    /// Appends a value that is these bytes.
+    #[inline]
+    pub(crate) fn push_plain(&mut self, value: &[u8]) -> Pushed {
+        let (start, held) = (self.bytes.len(), self.handles.len());
+        match u8::try_from(value.len()) {
+            Ok(short) if short <= SHORT => {
+                self.bytes.reserve(1 + value.len());
+                self.bytes.push(short);
+                self.bytes.extend_from_slice(value);
+            }
+            _ => {
+                self.bytes.push(0);
+                self.bytes.extend_from_slice(value);
+                if value.len() > INLINE {
+                    return self.set_apart(start, held, false);
+                }
+                self.widen(start, LONG);
+            }
+        }
+        self.count += 1;
+        Pushed::Inside
     }
 
     /// Appends an error in the place of a value.
-    pub(crate) fn push_failure(&mut self, err: &TaskError) {
-        let start = self.bytes.len();
+    pub(crate) fn push_failure(&mut self, err: &TaskError) -> Pushed {
+        let (start, held) = (self.bytes.len(), self.handles.len());
+        self.bytes.push(0);
         if multiproc_wire::encode_into(err, &mut self.bytes, &mut self.handles).is_err() {
             // The text goes beyond what a message may hold: that it is an error still gets through.
-            self.bytes.truncate(start);
+            self.bytes.truncate(start + 1);
         }
-        self.push_len(FAILED, self.bytes.len() - start);
+        if self.bytes.len() - start - 1 > INLINE {
+            return self.set_apart(start, held, true);
+        }
+        self.widen(start, FAILED);
         self.count += 1;
+        Pushed::Inside
     }
 
-    fn push_len(&mut self, kind: u8, len: usize) {
-        self.lens.push(kind);
-        self.lens.extend_from_slice(&(len as u64).to_le_bytes());
+    /// Puts the length of the value that begins at `start` before it.
+    #[cold]
+    fn widen(&mut self, start: usize, kind: u8) {
+        let end = self.bytes.len();
+        let len = u32::try_from(end - start - 1).unwrap_or(u32::MAX);
+        self.bytes.extend_from_slice(&[0; 4]);
+        self.bytes.copy_within(start + 1..end, start + 5);
+        self.bytes[start] = kind;
+        self.bytes[start + 1..start + 5].copy_from_slice(&len.to_le_bytes());
+    }
+
+    /// Takes the last value out again, without copying it.
+    #[cold]
+    fn set_apart(&mut self, start: usize, held: usize, is_error: bool) -> Pushed {
+        let before = self.bytes[..start].to_vec();
+        let bytes = mem::replace(&mut self.bytes, before);
+        let handles = self.handles.split_off(held);
+        let content = Content::Memory(bytes, start + 1);
+        Pushed::Large(Large { content, handles, is_error })
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -74,115 +173,92 @@ impl Sequence {
 
 /// What is known of one item of a sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Item {
-    pub(crate) len: usize,
+pub(crate) struct Item<'a> {
+    pub(crate) bytes: &'a [u8],
     pub(crate) is_error: bool,
-    /// How many bytes of lengths it took to say so.
-    takes: usize,
 }
 
-/// Reads lengths; ends where they make no sense.
-pub(crate) struct Items<'a>(&'a [u8]);
+/// The items of a sequence; ends where the lengths make no sense.
+#[derive(Clone)]
+pub(crate) struct Items<'a>(pub(crate) &'a [u8]);
 
-impl Iterator for Items<'_> {
-    type Item = Item;
+impl<'a> Iterator for Items<'a> {
+    type Item = Item<'a>;
 
     #[inline]
-    fn next(&mut self) -> Option<Item> {
+    fn next(&mut self) -> Option<Item<'a>> {
         let (kind, behind) = self.0.split_first()?;
         if *kind <= SHORT {
+            let (bytes, behind) = behind.split_at_checked(usize::from(*kind))?;
             self.0 = behind;
-            return Some(Item { len: usize::from(*kind), is_error: false, takes: 1 });
+            return Some(Item { bytes, is_error: false });
+        }
+        self.next_long(*kind, behind)
+    }
+}
+
+impl<'a> Items<'a> {
+    #[cold]
+    fn next_long(&mut self, kind: u8, behind: &'a [u8]) -> Option<Item<'a>> {
+        if kind == MARK {
+            return None;
         }
         let (len, behind) = behind.split_first_chunk()?;
+        let (bytes, behind) = behind.split_at_checked(u32::from_le_bytes(*len) as usize)?;
         self.0 = behind;
-        let len = usize::try_from(u64::from_le_bytes(*len)).ok()?;
-        Some(Item { len, is_error: *kind == FAILED, takes: 9 })
+        Some(Item { bytes, is_error: kind == FAILED })
     }
 }
 
-/// The bytes of the items, one after the other; ends where the lengths go beyond them.
-pub(crate) struct Slices<'a> {
-    items: Items<'a>,
-    rest: &'a [u8],
-}
-
-impl<'a> Iterator for Slices<'a> {
-    type Item = (bool, &'a [u8]);
-
-    #[inline]
-    fn next(&mut self) -> Option<(bool, &'a [u8])> {
-        let item = self.items.next()?;
-        let (head, tail) = self.rest.split_at_checked(item.len)?;
-        self.rest = tail;
-        Some((item.is_error, head))
+/// How many bytes the first `count` items take.
+pub(crate) fn extent(bytes: &[u8], count: usize) -> usize {
+    let mut items = Items(bytes);
+    if count > 0 {
+        items.nth(count - 1);
     }
+    bytes.len() - items.0.len()
 }
 
-/// The items of a sequence.
-pub(crate) fn slices<'a>(lens: &'a [u8], bytes: &'a [u8]) -> Slices<'a> {
-    Slices { items: Items(lens), rest: bytes }
+/// How many items fit into so many bytes.
+pub(crate) fn within(bytes: &[u8], weight: usize) -> usize {
+    let mut items = Items(bytes);
+    let mut count = 0;
+    while items.next().is_some() && bytes.len() - items.0.len() <= weight {
+        count += 1;
+    }
+    count
 }
 
-/// How far the first `count` items go in `lens` and in the bytes.
-pub(crate) fn extent(lens: &[u8], count: usize) -> (usize, usize) {
-    Items(lens)
-        .take(count)
-        .fold((0, 0), |(in_lens, in_bytes), item| (in_lens + item.takes, in_bytes + item.len))
-}
-
-/// Bytes in memory, or so many that they stand in a file.
+/// Bytes of a sequence in memory, or one value in a file.
 #[derive(Debug)]
 pub(crate) enum Body {
     Memory(Vec<u8>),
     File(OwnedFd, u64),
 }
 
-impl Body {
-    /// Puts many bytes into a file.
-    pub(crate) fn new(bytes: Vec<u8>) -> io::Result<Self> {
-        if bytes.len() <= INLINE {
-            return Ok(Self::Memory(bytes));
-        }
-        Ok(Self::File(memfd::seal(&bytes)?, bytes.len() as u64))
-    }
-
-    /// All bytes, read if they have to be.
-    pub(crate) fn into_bytes(self) -> io::Result<Vec<u8>> {
-        match self {
-            Self::Memory(bytes) => Ok(bytes),
-            Self::File(file, len) => {
-                let mut bytes = Vec::new();
-                memfd::read(file.as_fd(), len, &mut bytes)?;
-                Ok(bytes)
-            }
-        }
-    }
+/// The content of a file.
+pub(crate) fn read_file(file: &OwnedFd, len: u64) -> io::Result<memfd::Mapped> {
+    memfd::map(file.as_fd(), len)
 }
 
 /// A finished sequence, of which several tasks may hold runs.
 #[derive(Debug)]
 pub(crate) struct Block {
     pub(crate) body: Body,
-    pub(crate) lens: Vec<u8>,
     pub(crate) handles: Vec<Handle>,
 }
 
-/// A run of a block.
-#[derive(Clone, Debug)]
-pub(crate) struct Run {
-    pub(crate) lens: Range<usize>,
-    pub(crate) bytes: Range<usize>,
-}
+/// A run of a block: where its items begin and end. Of a file it is all.
+pub(crate) type Run = Range<usize>;
 
-impl Run {
-    /// Splits off the first `count` items.
-    pub(crate) fn split(&self, block: &Block, count: usize) -> (Self, Self) {
-        let (in_lens, in_bytes) = extent(&block.lens[self.lens.clone()], count);
-        let (lens, bytes) = (self.lens.start + in_lens, self.bytes.start + in_bytes);
-        let head = Self { lens: self.lens.start..lens, bytes: self.bytes.start..bytes };
-        (head, Self { lens: lens..self.lens.end, bytes: bytes..self.bytes.end })
-    }
+/// Splits the first `count` items off a run.
+pub(crate) fn split(block: &Block, run: &Run, count: usize) -> (Run, Run) {
+    let at = match &block.body {
+        Body::Memory(bytes) => run.start + extent(&bytes[run.clone()], count),
+        // One value is not split.
+        Body::File(..) => run.end,
+    };
+    (run.start..at, at..run.end)
 }
 
 #[cfg(test)]
@@ -192,45 +268,75 @@ mod tests {
     #[test]
     fn values_of_any_length_are_found_again() {
         let mut sequence = Sequence::default();
-        let values = ["".to_string(), "x".repeat(252), "x".repeat(253), "x".repeat(100_000)];
-        values.iter().for_each(|value| sequence.push(value).unwrap());
+        let values = ["".to_string(), "x".repeat(251), "x".repeat(252), "x".repeat(40_000)];
+        for value in &values {
+            assert!(matches!(sequence.push(value), Ok(Pushed::Inside)));
+        }
         sequence.push_failure(&TaskError::Cancelled);
         assert_eq!(sequence.count, 5);
-        let found: Vec<_> = slices(&sequence.lens, &sequence.bytes).collect();
-        assert_eq!(found.iter().map(|(is_error, _)| *is_error).filter(|is| *is).count(), 1);
-        for (value, (_, bytes)) in values.iter().zip(&found) {
-            assert_eq!(multiproc_wire::decode::<String>(bytes, vec![]).unwrap(), *value);
+        let found: Vec<_> = Items(&sequence.bytes).collect();
+        assert_eq!(found.iter().filter(|item| item.is_error).count(), 1);
+        for (value, item) in values.iter().zip(&found) {
+            assert_eq!(multiproc_wire::decode::<String>(item.bytes, vec![]).unwrap(), *value);
         }
         assert_eq!(
-            multiproc_wire::decode::<TaskError>(found[4].1, vec![]).unwrap(),
+            multiproc_wire::decode::<TaskError>(found[4].bytes, vec![]).unwrap(),
             TaskError::Cancelled
         );
     }
 
     #[test]
+    fn very_large_value_goes_to_its_file_at_once() {
+        let mut sequence = Sequence::default();
+        sequence.push(&1u8).unwrap();
+        let value = (3u8, "x".repeat(2 << 20), 4u8);
+        let Ok(Pushed::Large(large)) = sequence.push(&value) else { panic!("it is large") };
+        assert!(matches!(large.content, Content::File(_)) && sequence.bytes == [1, 1]);
+        let Body::File(file, len) = large.into_block().unwrap().body else { panic!("in a file") };
+        let bytes = read_file(&file, len).unwrap();
+        assert!(multiproc_wire::decode::<(u8, String, u8)>(&bytes, vec![]).unwrap() == value);
+    }
+
+    #[test]
+    fn large_value_stands_apart() {
+        let mut sequence = Sequence::default();
+        sequence.push(&1u8).unwrap();
+        let text = "x".repeat(INLINE);
+        let Ok(Pushed::Large(large)) = sequence.push(&text) else { panic!("it is large") };
+        let Body::File(file, len) = large.into_block().unwrap().body else { panic!("in a file") };
+        let bytes = read_file(&file, len).unwrap();
+        assert_eq!(multiproc_wire::decode::<String>(&bytes, vec![]).unwrap(), text);
+        sequence.push(&2u8).unwrap();
+        assert_eq!((sequence.count, &sequence.bytes[..]), (2, &[1, 1, 1, 2][..]));
+        let err = TaskError::Result("x".repeat(INLINE));
+        let Pushed::Large(large) = sequence.push_failure(&err) else { panic!("it is large") };
+        assert!(large.is_error && sequence.count == 2);
+    }
+
+    #[test]
     fn lengths_that_lie_end_the_sequence() {
-        assert_eq!(slices(&[3, 1], b"abc").count(), 1);
-        assert_eq!(slices(&[LONG, 1, 2], b"abc").count(), 0);
-        let mut far = vec![LONG];
-        far.extend_from_slice(&u64::MAX.to_le_bytes());
-        assert_eq!(slices(&far, b"abc").count(), 0);
+        assert_eq!(Items(&[3, 1, 2]).count(), 0);
+        assert_eq!(Items(&[LONG, 1, 2]).count(), 0);
+        assert_eq!(Items(&[LONG, 255, 255, 255, 255, 1]).count(), 0);
+        assert_eq!(Items(&[1, 7, MARK, 1, 0, 0, 0]).count(), 1);
     }
 
     #[test]
     fn run_splits_where_the_items_end() {
         let mut sequence = Sequence::default();
-        (0..10u32).for_each(|x| sequence.push(&(x * 100)).unwrap());
-        let run = Run { lens: 0..sequence.lens.len(), bytes: 0..sequence.bytes.len() };
-        let block =
-            Block { body: Body::Memory(sequence.bytes), lens: sequence.lens, handles: vec![] };
-        let (head, tail) = run.split(&block, 4);
+        for x in 0..10u32 {
+            sequence.push(&(x * 100)).unwrap();
+        }
+        let run = 0..sequence.bytes.len();
+        let block = Block { body: Body::Memory(sequence.bytes), handles: vec![] };
+        let (head, tail) = split(&block, &run, 4);
         let Body::Memory(bytes) = &block.body else { unreachable!("it is short") };
-        let read = |run: &Run| -> Vec<u32> {
-            slices(&block.lens[run.lens.clone()], &bytes[run.bytes.clone()])
-                .map(|(_, bytes)| multiproc_wire::decode(bytes, vec![]).unwrap())
+        let read = |run: Run| -> Vec<u32> {
+            Items(&bytes[run])
+                .map(|item| multiproc_wire::decode(item.bytes, vec![]).unwrap())
                 .collect()
         };
-        assert_eq!(read(&head), [0, 100, 200, 300]);
-        assert_eq!(read(&tail), [400, 500, 600, 700, 800, 900]);
+        assert_eq!(read(head), [0, 100, 200, 300]);
+        assert_eq!(read(tail), [400, 500, 600, 700, 800, 900]);
     }
 }

@@ -6,18 +6,18 @@
 //! and, a while after the last one has left, for good, so that deaths are noticed in a pool that nobody uses.
 
 use std::{
-    process,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
-use multiproc_image::StartError;
+use multiproc_image::{StartError, after_fork::generation};
 
 use crate::{
     PoolError, TaskError,
     error::describe,
     job::{Job, Task},
-    reactor::{Event, Reactor},
+    lookout::Lookout,
+    reactor::Reactor,
     scheduler::{Phase, Scheduler, Settings},
     stats::PoolStats,
     supervisor::wait_for_death,
@@ -33,7 +33,7 @@ pub(crate) struct Shared<K: Workers> {
     pub(crate) relief: Condvar,
     pub(crate) reactor: Reactor,
     workers: K,
-    /// The process that made it; in a forked child of that, it is only a memory, whose lock may be held for ever.
+    /// The generation of the process that made it; in a forked child of that, it is only a memory, whose lock may be held for ever.
     maker: u32,
 }
 
@@ -48,6 +48,11 @@ pub(crate) struct State<W> {
     pub(crate) drives: u64,
     /// True if the supervisor is to drive at once.
     pub(crate) is_urgent: bool,
+    /// True if callers have left something to be done, and may come back for it at any moment.
+    pub(crate) is_left: bool,
+    /// True while the supervisor sees to it that they do.
+    pub(crate) is_watched: bool,
+    pub(crate) lookout: Lookout,
 }
 
 /// Who drives.
@@ -97,6 +102,9 @@ impl<K: Workers> Shared<K> {
             followers: 0,
             drives: 0,
             is_urgent: false,
+            is_left: false,
+            is_watched: false,
+            lookout: Lookout::new(),
         };
         let shared = Arc::new(Self {
             state: Mutex::new(state),
@@ -104,7 +112,7 @@ impl<K: Workers> Shared<K> {
             relief: Condvar::new(),
             reactor,
             workers,
-            maker: process::id(),
+            maker: generation(),
         });
         while shared.lock().scheduler.wants_worker() {
             if let Err(err) = shared.start_worker() {
@@ -177,33 +185,24 @@ impl<K: Workers> Shared<K> {
         if state.followers > 0 {
             self.changed.notify_all();
         } else if !state.scheduler.is_quiet() || state.scheduler.is_over() {
-            state.is_urgent = true;
-            self.relief.notify_one();
+            state.is_left = true;
+            if !state.is_watched {
+                self.relief.notify_one();
+            }
         }
     }
 
     /// Waits until something happens, and takes it down.
     pub(crate) fn drive<'a>(
         &'a self,
-        mut state: Guard<'a, K>,
+        state: Guard<'a, K>,
         deadline: Option<Instant>,
     ) -> Guard<'a, K> {
-        let due = state.scheduler.tick();
-        let attempt = state.scheduler.next_attempt();
-        drop(state);
-        let events = self.reactor.wait([deadline, due, attempt].into_iter().flatten().min());
-        let mut state = self.lock();
-        match events {
-            Ok(events) => self.take_down(&mut state, events),
-            Err(err) => {
-                state.scheduler.break_down(&format!("its events cannot be waited for: {err}"))
-            }
-        }
-        let is_short = state.scheduler.is_short();
+        let state = self.look(state, deadline);
         if state.followers > 0 {
             self.changed.notify_all();
         }
-        if !is_short {
+        if !state.scheduler.is_short() {
             return state;
         }
         if self.workers.copies_the_caller() {
@@ -223,44 +222,14 @@ impl<K: Workers> Shared<K> {
         state
     }
 
-    fn take_down(&self, state: &mut State<K::Worker>, events: Vec<Event>) {
-        let scheduler = &mut state.scheduler;
-        let had_events = !events.is_empty();
-        for event in events {
-            match event {
-                Event::Answers(id) => {
-                    if scheduler.hear(id)
-                        && let Some(worker) = scheduler.worker(id).cloned()
-                    {
-                        self.reactor.mute(worker.answers());
-                        // If it lives, it has closed its end or become another program: no use to us.
-                        if worker.death().is_none() {
-                            worker.kill();
-                        }
-                    }
-                }
-                Event::End(id) => {
-                    let Some(worker) = scheduler.worker(id).cloned() else { continue };
-                    if let Some(death) = worker.death() {
-                        self.reactor.remove(worker.answers(), worker.sentinel());
-                        scheduler.bury(id, death);
-                    }
-                }
-            }
-        }
-        if had_events {
-            scheduler.assign();
-        }
-    }
-
     fn start_worker(&self) -> Result<(), StartError> {
-        let started = self.workers.start();
+        let started = self.workers.start(self.reactor.common_bell());
         let mut state = self.lock();
         let result = match started {
             Ok(worker) => {
                 let worker = Arc::new(worker);
                 let id = state.scheduler.started(worker.clone());
-                if let Err(err) = self.reactor.add(id, worker.answers(), worker.sentinel()) {
+                if let Err(err) = self.reactor.add(id, &*worker) {
                     worker.kill();
                     let death = wait_for_death(&*worker);
                     state.scheduler.bury(id, death);
@@ -301,7 +270,7 @@ pub(crate) fn follow<'a, T>(
 
 impl<K: Workers> Hub for Shared<K> {
     fn is_here(&self) -> bool {
-        self.maker == process::id()
+        self.maker == generation()
     }
 
     fn check_open(&self) -> Result<(), TaskError> {

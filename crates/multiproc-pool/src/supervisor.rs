@@ -12,6 +12,8 @@ use crate::{
 
 /// How long a worker that was asked to end may take before it is killed.
 const GRACE: Duration = Duration::from_millis(200);
+/// How long callers may be away from what they have left to be done.
+const WATCH: Duration = Duration::from_millis(1);
 /// How long after the last caller the supervisor begins to drive, if nothing is left to be done.
 const LINGER: Duration = Duration::from_millis(20);
 
@@ -35,12 +37,16 @@ impl<K: Workers> Shared<K> {
             let need_not = state.drives != drives && !state.is_urgent;
             if must_not || need_not {
                 drives = state.drives;
-                let deadline = Instant::now().checked_add(LINGER);
+                state.is_watched = state.is_left;
+                let pause = if state.is_left { WATCH } else { LINGER };
+                let deadline = Instant::now().checked_add(pause);
                 state.is_contended &= state.followers > 0;
                 state = follow(&self.relief, state, deadline);
+                state.is_watched = false;
                 continue;
             }
             state.is_urgent = false;
+            state.is_left = false;
             state.driver = Driver::Supervisor;
             state = self.drive(state, None);
             state.driver = Driver::Nobody;

@@ -50,13 +50,13 @@ impl Board {
         Ok((Self::open(file.as_fd())?, file))
     }
 
-    /// Maps the board that `file` is. The descriptor is not needed any longer.
+    /// Maps the board that `file` begins with. The descriptor is not needed any longer.
     ///
     /// # Errors
     ///
-    /// `InvalidData` if the file is no board; `ENOMEM`.
+    /// `InvalidData` if the file cannot be one; `ENOMEM`.
     pub fn open(file: BorrowedFd<'_>) -> io::Result<Self> {
-        if !memfd::is_fixed(&file) || fstat(file)?.st_size != BYTES as i64 {
+        if !memfd::is_fixed(&file) || fstat(file)?.st_size < BYTES as i64 {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "file is not a sealed board"));
         }
         let access = ProtFlags::READ | ProtFlags::WRITE;

@@ -4,11 +4,13 @@
 //! and never its length. Of a payload file that a peer made, a reader knows only that its length stays; it copies the
 //! bytes out, so what a peer changes meanwhile is its own message.
 
-#![expect(unsafe_code, reason = "reads into spare capacity")]
+#![expect(unsafe_code, reason = "reads into spare capacity, and maps what cannot change")]
 
 use std::{
     io::{self, ErrorKind},
+    ops::Deref,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
+    ptr::{self, NonNull},
 };
 
 use rustix::{
@@ -17,6 +19,7 @@ use rustix::{
         ftruncate, memfd_create,
     },
     io::{Errno, pread, write},
+    mm::{MapFlags, ProtFlags, mmap, munmap},
     process::{Resource, getrlimit},
 };
 
@@ -213,6 +216,97 @@ pub fn check_limit(length: u64) -> io::Result<()> {
     }
 }
 
+/// A file that is filled piece by piece, then sealed.
+#[derive(Debug)]
+pub struct Filling {
+    file: OwnedFd,
+    length: u64,
+}
+
+impl Filling {
+    /// Begins with an empty file.
+    ///
+    /// # Errors
+    ///
+    /// As for [`seal`].
+    pub fn new() -> io::Result<Self> {
+        Ok(Self { file: sized(0)?, length: 0 })
+    }
+
+    /// Appends bytes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`seal`].
+    pub fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.length += bytes.len() as u64;
+        check_limit(self.length)?;
+        write_all(self.file.as_fd(), bytes)
+    }
+
+    /// The file, which can not change any more, and its length.
+    ///
+    /// # Errors
+    ///
+    /// As for [`seal`].
+    pub fn seal(self) -> io::Result<(OwnedFd, u64)> {
+        fcntl_add_seals(&self.file, SEALS)?;
+        Ok((self.file, self.length))
+    }
+}
+
+/// The content of a sealed file, mapped.
+#[derive(Debug)]
+pub struct Mapped {
+    // Invariant: `length` bytes that are mapped for reading until `drop`, of a file that can neither shrink nor change;
+    // dangling if there are none.
+    start: NonNull<u8>,
+    length: usize,
+}
+
+// SAFETY: Constant bytes, which do not depend on the thread that has mapped them.
+unsafe impl Send for Mapped {}
+// SAFETY: As for `Send`.
+unsafe impl Sync for Mapped {}
+
+/// Maps the first `length` bytes of a file that a peer has [sealed](seal).
+///
+/// # Errors
+///
+/// `InvalidData` if it is not sealed, or shorter; `ENOMEM`.
+pub fn map(file: BorrowedFd<'_>, length: u64) -> io::Result<Mapped> {
+    let wanted = check(file, length)?;
+    if !is_sealed(&file) {
+        return Err(io::Error::new(ErrorKind::InvalidData, "payload file can be written to"));
+    }
+    if wanted == 0 {
+        return Ok(Mapped { start: NonNull::dangling(), length: 0 });
+    }
+    let flags = MapFlags::PRIVATE | MapFlags::POPULATE;
+    // SAFETY: A new mapping at an address of the kernel's choice disturbs nobody's memory.
+    let start = unsafe { mmap(ptr::null_mut(), wanted, ProtFlags::READ, flags, file, 0) }?;
+    let start = NonNull::new(start.cast()).ok_or(ErrorKind::OutOfMemory)?;
+    Ok(Mapped { start, length: wanted })
+}
+
+impl Deref for Mapped {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        // SAFETY: By the invariant the bytes are there as long as `self`, and nobody can write to them.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.length) }
+    }
+}
+
+impl Drop for Mapped {
+    fn drop(&mut self) {
+        if self.length > 0 {
+            // SAFETY: By the invariant this is a mapping of that length, and nobody borrows from it any more.
+            let _ = unsafe { munmap(self.start.as_ptr().cast(), self.length) };
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -228,6 +322,24 @@ mod tests {
         read(file.as_fd(), sent.len() as u64, &mut got).unwrap();
         assert_eq!(got[0], 7);
         assert_eq!(got[1..], sent);
+    }
+
+    #[test]
+    fn pieces_are_sealed_and_mapped() {
+        let mut filling = Filling::new().unwrap();
+        filling.append(b"one").unwrap();
+        filling.append(&[7; 100_000]).unwrap();
+        let (file, length) = filling.seal().unwrap();
+        let mapped = map(file.as_fd(), length).unwrap();
+        drop(file);
+        assert_eq!((&mapped[..3], mapped[3..] == [7; 100_000]), (&b"one"[..], true));
+        let empty = seal(b"").unwrap();
+        assert_eq!(map(empty.as_fd(), 0).unwrap().len(), 0);
+        assert!(map(empty.as_fd(), 1).is_err());
+        let open = fixed(4096).unwrap();
+        reserve(open.as_fd(), 0, 4096).unwrap();
+        let err = map(open.as_fd(), 4096).unwrap_err();
+        assert_eq!(err.kind(), ErrorKind::InvalidData, "it can be written to");
     }
 
     #[test]

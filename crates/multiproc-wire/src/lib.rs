@@ -69,4 +69,6 @@ pub use fd::Fd;
 pub use handle::{Handle, is_reading, is_writing};
 pub use items::{decode_items, decode_plain};
 pub use limits::Limits;
-pub use message::{Message, decode, decode_with, encode, encode_into, encode_into_with};
+pub use message::{
+    Message, decode, decode_with, encode, encode_into, encode_into_with, encode_spilling,
+};

@@ -1,6 +1,6 @@
 //! From a value to a message and back.
 
-use std::os::fd::OwnedFd;
+use std::{io, os::fd::OwnedFd};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -147,6 +147,38 @@ pub fn encode_into_with<T: Serialize + ?Sized>(
     result.map_err(EncodeError::new::<T>)?;
     transfer.commit();
     Ok(())
+}
+
+/// As [`encode_into`], but a value with strings or byte arrays of a mebibyte and more goes to `spill`, piece by piece in
+/// its order, where it need not be copied first; then `bytes` is as it was. Returns whether it went there.
+///
+/// # Errors
+///
+/// As [`encode_into`]; and what `spill` reports. What went there is then to be thrown away.
+///
+/// # Examples
+///
+/// ```
+/// let (mut bytes, mut handles, mut file) = (Vec::new(), Vec::new(), Vec::new());
+/// let long = "x".repeat(2 << 20);
+/// let mut spill = |piece: &[u8]| Ok(file.extend_from_slice(piece));
+/// assert!(multiproc_wire::encode_spilling(&(7u8, &long), &mut bytes, &mut handles, &mut spill)?);
+/// assert!(bytes.is_empty());
+/// assert_eq!(multiproc_wire::decode::<(u8, String)>(&file, vec![])?, (7, long));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn encode_spilling<'a, T: Serialize + ?Sized>(
+    value: &T,
+    bytes: &'a mut Vec<u8>,
+    handles: &mut Vec<Handle>,
+    spill: &'a mut (dyn FnMut(&[u8]) -> io::Result<()> + 'a),
+) -> Result<bool, EncodeError> {
+    let transfer = Writing::begin(handles);
+    let mut encoder = Encoder::new(bytes, Limits::DEFAULT).spilling(spill);
+    let result = value.serialize(&mut encoder).and_then(|()| encoder.finish_spilling());
+    let is_spilled = result.map_err(EncodeError::new::<T>)?;
+    transfer.commit();
+    Ok(is_spilled)
 }
 
 /// Reads a value from bytes and the descriptors that came with them.

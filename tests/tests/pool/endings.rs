@@ -11,7 +11,7 @@ use crate::{abort, pool, square};
 
 each_start_method! {
     nothing_is_left_however_it_ends, busy_pool_is_terminated, closed_pool_finishes_its_work, stubborn_worker_is_killed,
-    pool_that_never_worked_ends,
+    pool_that_never_worked_ends, ten_thousand_queued_calls_end_at_once,
 }
 
 fn nothing_is_left_however_it_ends(ctx: &Context) -> TestResult {
@@ -150,6 +150,23 @@ fn pool_that_never_worked_ends(ctx: &Context) -> TestResult {
         idle.close();
         idle.join().unwrap();
         assert_eq!(idle.workers_lost(), 0);
+    }
+    Ok(())
+}
+
+fn ten_thousand_queued_calls_end_at_once(ctx: &Context) -> TestResult {
+    let pool = pool(ctx, 2)?;
+    // Two that never end, so that all others stay where they are.
+    let endless = pool.map_async(|()| std::thread::sleep(std::time::Duration::MAX), [(), ()]);
+    let queued: Vec<_> = (0..10_000).map(|x| pool.apply_async(square, (x,))).collect();
+    let mapped = pool.chunksize(1).map_async(square, 0..10_000);
+    pool.terminate();
+    pool.join().unwrap();
+    assert_eq!(endless.into_result(), Err(TaskError::NotRunning));
+    assert_eq!(mapped.into_result(), Err(TaskError::NotRunning));
+    for result in queued {
+        assert!(result.ready(), "nothing is left to be waited for");
+        assert!(matches!(result.into_result(), Err(TaskError::NotRunning)));
     }
     Ok(())
 }

@@ -8,6 +8,8 @@ mod failures;
 mod codec;
 mod endings;
 mod storms;
+mod steps;
+mod idleness;
 mod shortages;
 mod families;
 mod limits;

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, process};
 
-use multiproc::{Context, FnRef, Pool, connection::Sender, partial, simplex, wire::Fd};
+use multiproc::{Context, FnRef, Pool, TaskError, connection::Sender, partial, simplex, wire::Fd};
 use multiproc_tests::{TestResult, each_start_method, once};
 
 use crate::{pool, square};
@@ -10,7 +10,7 @@ use crate::{pool, square};
 each_start_method! {
     map_gives_all_results_in_order, imap_gives_them_in_order, imap_unordered_gives_each_once, apply_takes_several_arguments,
     bound_state_reaches_every_worker, workers_stay_the_same, threads_share_a_pool, large_arguments_and_results_travel,
-    handles_travel,
+    handles_travel, plain_data_are_copied, results_wait_until_they_are_taken,
 }
 
 once! { pool_has_at_least_one_worker, default_pool_works }
@@ -148,6 +148,45 @@ fn large_arguments_and_results_travel(ctx: &Context) -> TestResult {
     assert_eq!(pool.apply(|len: usize| "y".repeat(len), (LARGE,))?.len(), LARGE);
     let back = pool.apply(|text: String| text + "!", (text,))?;
     assert!(back.len() == LARGE + 1 && back.ends_with("x!"));
+    assert_eq!(pool.workers_lost(), 0);
+    Ok(())
+}
+
+fn plain_data_are_copied(ctx: &Context) -> TestResult {
+    let pool = pool(ctx, 2)?;
+    let plain = pool.plain();
+    assert_eq!(plain.map(square, 0..10_000)?, (0..10_000).map(square).collect::<Vec<_>>());
+    assert_eq!(plain.map_async(|x: f32| x / 2.0, [1.0, 3.0]).into_result()?, [0.5, 1.5]);
+    let first = plain.chunksize(7).imap(|pair: [u16; 2]| pair[0], (0..100).map(|x| [x, 7]));
+    assert_eq!(first.collect::<Result<Vec<_>, _>>()?, (0..100).collect::<Vec<_>>());
+    // With more bytes than a length of one byte says, and than stand among others.
+    let sums = plain.imap_unordered(|many: [u8; 1000]| many.map(u32::from), [[1; 1000], [1; 1000]]);
+    assert!(sums.into_iter().all(|sum| sum == Ok([1; 1000])));
+    let large = plain.imap(|many: [u64; 8192]| many[8191], (0..5).map(|x| [x; 8192]));
+    assert_eq!(large.collect::<Result<Vec<_>, _>>()?, [0, 1, 2, 3, 4]);
+    let odd: Vec<_> = plain.imap(|x: u8| assert!(x != 3, "three is odd"), [2, 3, 4]).collect();
+    assert!(odd[0].is_ok() && odd[2].is_ok());
+    assert!(
+        matches!(&odd[1], Err(TaskError::Panicked(report)) if report.message == "three is odd")
+    );
+    Ok(())
+}
+
+fn results_wait_until_they_are_taken(ctx: &Context) -> TestResult {
+    let pool = pool(ctx, 2)?;
+    // Far more than there is room for in any memory that is shared, of sizes that fit there and of others.
+    let len = |x: usize| [10, 30_000, 47_000, 60_000][x % 4] + x % 7;
+    let results = pool.chunksize(50).map_async(|len: usize| "x".repeat(len), (0..400).map(len));
+    for (x, text) in results.into_result()?.into_iter().enumerate() {
+        assert_eq!(text.len(), len(x));
+    }
+    let many = pool.imap_unordered(|text: String| text, (0..400).map(|x| "y".repeat(len(x))));
+    let mut lens: Vec<_> =
+        many.map(|text| text.map(|text| text.len())).collect::<Result<_, _>>()?;
+    let mut expected: Vec<_> = (0..400).map(len).collect();
+    lens.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(lens, expected);
     assert_eq!(pool.workers_lost(), 0);
     Ok(())
 }

@@ -53,7 +53,7 @@ pub(super) const HOUSE: [Floor; 15] = [
         name: "multiproc-pool",
         layer: 5,
         may_be_unsafe: false,
-        uses: &["futures-core", "indicatif", "rustix", "serde", "thiserror"],
+        uses: &["bytemuck", "futures-core", "indicatif", "rustix", "serde", "thiserror"],
     },
     Floor {
         name: "multiproc-ctypes",

@@ -14,8 +14,8 @@ use crate::{
     worker::{Given, Order, Worker, revoke},
 };
 
-/// How many tasks a worker has in hand at most.
-const DEPTH: usize = 64;
+/// How many of what users call tasks a worker has in hand at most.
+const DEPTH: usize = 1024;
 
 impl<W: Worker> Scheduler<W> {
     /// Gives queued tasks to workers; stops workers that will get none.
@@ -48,7 +48,15 @@ impl<W: Worker> Scheduler<W> {
         if !self.are_processes {
             return 1;
         }
-        (1 + self.queue.len() / (2 * self.slots.len().max(1))).min(DEPTH)
+        let enough = DEPTH * self.slots.len().max(1) * 2;
+        let mut queued = 0;
+        for task in &self.queue {
+            queued += task.load();
+            if queued >= enough {
+                break;
+            }
+        }
+        (1 + queued / (2 * self.slots.len().max(1))).min(DEPTH)
     }
 
     /// Gives a worker tasks until it has `depth`, unless it has half of that already.
@@ -56,34 +64,44 @@ impl<W: Worker> Scheduler<W> {
         // More than once where a task cannot be sent: then the worker still has none.
         loop {
             let slot = &self.slots[at];
-            let has = slot.backlog.len();
+            let has = slot.in_hand();
             if slot.leave != Leave::No
                 || slot.doom.is_some()
                 || (has > 0 && has * 2 > depth)
                 || has >= depth
+                || slot.weight() >= INLINE
             {
                 return;
             }
-            let left = self.settings.max_tasks.map_or(u32::MAX, |most| most - slot.chunks);
-            let batch = self.pop(depth - has, left);
+            let left = self.settings.max_tasks.map_or(usize::MAX, |most| most - slot.chunks);
+            let batch = self.pop((depth - has).min(left));
             if batch.is_empty() || !self.give(at, batch) {
                 return;
             }
         }
     }
 
-    /// Takes so many tasks from the queue, as far as they fit into one message.
-    fn pop(&mut self, most: usize, chunks: u32) -> Vec<Task> {
-        let (mut weight, mut chunks) = (0, chunks);
-        let mut batch = Vec::with_capacity(most.min(self.queue.len()));
-        while batch.len() < most
-            && chunks > 0
-            && let Some(task) = self.queue.front()
-            && (batch.is_empty() || weight + task.weight() <= INLINE)
+    /// Takes so many of what users call tasks from the queue, as far as they fit into one message.
+    fn pop(&mut self, most: usize) -> Vec<Task> {
+        let (mut weight, mut left) = (0, most);
+        let mut batch = Vec::new();
+        while left > 0
+            && weight < INLINE
+            && let Some(task) = self.queue.pop_front()
         {
+            if task.scares > 0 && !batch.is_empty() {
+                self.queue.push_front(task);
+                break;
+            }
+            let (task, rest) = task.portion(left, INLINE - weight);
+            rest.into_iter().for_each(|rest| self.queue.push_front(rest));
             weight += task.weight();
-            chunks -= u32::from(task.ends_chunk);
-            batch.extend(self.queue.pop_front());
+            left -= task.chunk_ends().min(left);
+            let is_suspect = task.scares > 0;
+            batch.push(task);
+            if is_suspect {
+                break;
+            }
         }
         batch
     }
@@ -109,7 +127,7 @@ impl<W: Worker> Scheduler<W> {
         match given {
             Given::Taken => {
                 for task in batch {
-                    slot.chunks += u32::from(task.ends_chunk);
+                    slot.chunks += task.chunk_ends();
                     let seq = slot.next_seq;
                     slot.next_seq += task.count as u64;
                     slot.backlog.push_back(Held { task, seq, answered: 0 });
@@ -213,9 +231,9 @@ pub(super) fn cut<W>(slot: &mut Slot<W>, first: u64) -> Vec<Task> {
             break;
         }
         let Held { task, seq, answered } = held;
-        slot.chunks -= u32::from(task.ends_chunk);
         let begun = usize::try_from(first.saturating_sub(seq)).unwrap_or(usize::MAX);
         let (kept, rest) = task.split(begun);
+        slot.chunks -= rest.as_ref().map_or(0, Task::chunk_ends);
         taken.extend(rest);
         if let Some(task) = kept {
             if task.count > answered {

@@ -33,7 +33,7 @@ pub(crate) struct Settings {
     pub(crate) size: usize,
     pub(crate) retries: u32,
     pub(crate) task_timeout: Option<Duration>,
-    pub(crate) max_tasks: Option<u32>,
+    pub(crate) max_tasks: Option<usize>,
     pub(crate) idle_timeout: Option<Duration>,
     /// How many workers may die unasked within how long.
     pub(crate) restarts: Option<(u32, Duration)>,
@@ -167,8 +167,34 @@ impl<W: Worker> Scheduler<W> {
         self.deliver(&task.job, task.start, task.count, Outcome::Failed(err));
     }
 
+    /// Delivers the results of the next calls of a worker; false if it was not given as many.
+    fn take_results(&mut self, at: usize, count: usize, outcome: Outcome) -> bool {
+        let (mut left, mut outcome) = (count, outcome);
+        while left > 0 {
+            if self.slots[at].backlog.is_empty() {
+                // Those of a pool that has ended are nobody's.
+                return matches!(self.phase, Phase::Terminated | Phase::Broken(_));
+            }
+            let Some((job, start, count)) = self.slots[at].answer(left) else { return false };
+            let rest;
+            (outcome, rest) = match outcome.split(count, left) {
+                Some(parts) => parts,
+                None => return false,
+            };
+            left -= count;
+            self.deliver(&job, start, count, outcome);
+            outcome = rest;
+        }
+        true
+    }
+
     fn slot(&self, id: WorkerId) -> Option<usize> {
         self.slots.iter().position(|slot| slot.id == id)
+    }
+
+    /// The workers that have something in hand.
+    pub(crate) fn busy(&self) -> impl Iterator<Item = &Arc<W>> {
+        self.slots.iter().filter(|slot| !slot.backlog.is_empty()).map(|slot| &slot.worker)
     }
 
     /// Takes the answers of a worker; true if it says nothing sensible any more.
@@ -185,18 +211,9 @@ impl<W: Worker> Scheduler<W> {
                     self.break_down(&err.to_string());
                     return false;
                 }
-                Answer::Results { seq, count, outcome } => {
-                    match self.slots[at].answer(seq, count) {
-                        Some(Some((job, start))) => {
-                            self.deliver(&job, start, count, outcome);
-                            let slot = &self.slots[at];
-                            if slot.is_ready && slot.backlog.is_empty() {
-                                // Nothing is to come; to ask would be a system call more for each call.
-                                return false;
-                            }
-                        }
-                        Some(None) => {}
-                        None => return true,
+                Answer::Results { count, outcome } => {
+                    if !self.take_results(at, count, outcome) {
+                        return true;
                     }
                 }
                 Answer::Replace => {
@@ -204,9 +221,10 @@ impl<W: Worker> Scheduler<W> {
                     self.take_back(at);
                 }
                 Answer::LastWords(err) => self.slots[at].last_words = Some(err),
-                Answer::Lost(why) => {
-                    if let Some((job, start, count)) = self.slots[at].skip() {
-                        self.deliver(&job, start, count, Outcome::Failed(TaskError::Decode(why)));
+                Answer::Lost { count, why } => {
+                    let outcome = Outcome::Failed(TaskError::Decode(why));
+                    if !self.take_results(at, count, outcome) {
+                        return true;
                     }
                 }
                 Answer::None => return false,

@@ -1,6 +1,7 @@
 //! Workers that come and go.
 
 use std::{
+    collections::VecDeque,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -112,15 +113,19 @@ impl<W: Worker> Scheduler<W> {
     fn settle(&mut self, slot: &mut Slot<W>, death: Death) {
         let open = slot.first_open();
         let first = slot.behind(next(slot.worker.board(), open, slot.next_seq));
-        let mut waiting = cut(slot, first);
+        let mut waiting = VecDeque::from(cut(slot, first));
         if first == open
             && slot.is_ready
-            && let Some(task) = waiting.first_mut()
+            && let Some(task) = waiting.pop_front()
         {
+            // It is given alone from now on, so that it costs nobody else anything.
+            let (mut task, rest) = task.portion(1, usize::MAX);
+            rest.into_iter().for_each(|rest| waiting.push_front(rest));
             task.scares += 1;
             if task.scares > SCARES.saturating_add(self.settings.retries) {
-                let task = waiting.remove(0);
                 self.fail(&task, death.into());
+            } else {
+                waiting.push_front(task);
             }
         }
         waiting.into_iter().rev().for_each(|task| self.queue.push_front(task));

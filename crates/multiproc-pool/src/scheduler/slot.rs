@@ -57,7 +57,7 @@ pub(super) struct Slot<W> {
     /// What its last call has said.
     pub(super) last_words: Option<TaskError>,
     /// How many of what users call tasks it was given.
-    pub(super) chunks: u32,
+    pub(super) chunks: usize,
     /// How many calls it has answered.
     pub(super) calls: u64,
     pub(super) started: Instant,
@@ -91,33 +91,19 @@ impl<W: Worker> Slot<W> {
         self.backlog.front().map_or(self.next_seq, |held| held.seq + held.answered as u64)
     }
 
-    /// Takes down that so many calls from number `seq` on are answered: their job, and the place of the first. None in
-    /// it if nobody wants to know; none at all if it was not given them.
-    pub(super) fn answer(&mut self, seq: u64, count: usize) -> Option<Option<(Arc<Job>, usize)>> {
-        let expected = self.first_open();
-        let end = seq.checked_add(count as u64)?;
-        if end <= expected {
-            return Some(None);
-        }
+    /// Takes down that the next `count` calls are answered, or as many of them as belong to one task: their job, the
+    /// place of the first, how many they are. None if it has none in hand.
+    pub(super) fn answer(&mut self, count: usize) -> Option<(Arc<Job>, usize, usize)> {
         let held = self.backlog.front_mut()?;
-        if seq != expected || end > held.end() {
-            return None;
-        }
-        let found = (held.task.job.clone(), held.task.start + held.answered);
+        let count = count.min(held.task.count - held.answered);
+        let found = (held.task.job.clone(), held.task.start + held.answered, count);
         held.answered += count;
         self.calls += count as u64;
         if held.answered == held.task.count {
             self.backlog.pop_front();
             self.rest();
         }
-        Some(Some(found))
-    }
-
-    /// Gives up on the answers to the first task.
-    pub(super) fn skip(&mut self) -> Option<(Arc<Job>, usize, usize)> {
-        let held = self.backlog.pop_front()?;
-        self.rest();
-        Some((held.task.job, held.task.start + held.answered, held.task.count - held.answered))
+        Some(found)
     }
 
     pub(super) fn rest(&mut self) {
@@ -140,6 +126,16 @@ impl<W: Worker> Slot<W> {
         let (next, begun) = progress(board, open, self.next_seq);
         let behind = self.behind(next);
         (behind > open).then(|| (behind - 1, begun, next))
+    }
+
+    /// How many of what users call tasks it has in hand; parts count.
+    pub(super) fn in_hand(&self) -> usize {
+        self.backlog.iter().map(|held| held.task.load()).sum()
+    }
+
+    /// How many bytes of orders it has in hand.
+    pub(super) fn weight(&self) -> usize {
+        self.backlog.iter().map(|held| held.task.weight()).sum()
     }
 
     /// How many calls it has in hand.

@@ -15,7 +15,7 @@ use std::{
 use multiproc_process::PanicReport;
 use multiproc_sys::{
     board::Board,
-    last_breath, packet,
+    last_breath, memfd, packet,
     signals::{Disposition, Signal},
 };
 use multiproc_wire::Handle;
@@ -23,14 +23,17 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    claims::{Claims, OUT_OF_MEMORY},
+    claims::{self, Claims, OUT_OF_MEMORY, now},
     desk::{Desk, Outbox},
     frame::{self, Arrived, Said, Told},
+    mailbox::{Mailbox, is_closed},
+    shared::Shared,
 };
 use crate::{
     TaskError,
     current::{self, Seat},
     program::{Errand, Runner, WireProgram},
+    sequence::read_file,
     state,
 };
 
@@ -87,26 +90,29 @@ pub(crate) fn last_words(report: &PanicReport) {
     }
 }
 
-/// Serves the pool at the other end of `link` until it says stop or is gone.
-pub(super) fn work(link: Handle, board: Handle, outfit: Outfit) {
+/// Serves the pool at the other end of `link` until it says stop or is gone. It sleeps on `bell`.
+pub(super) fn work(link: Handle, memory: Handle, bell: Handle, outfit: Outfit) {
     // Ctrl-C goes to all processes of a terminal; it is the pool's owner that decides.
     let _ = Disposition::ignore(Signal::Interrupt);
-    let Ok(link) = link.into_owned() else { return };
+    let (Ok(link), Ok(bell)) = (link.into_owned(), bell.into_owned()) else { return };
     let link = Arc::new(link);
-    let opened = Board::open(board.as_fd());
-    drop(board);
-    let Ok(opened) = opened else {
-        return say(&link, &Said::Unfit(TaskError::PoolBroken("no memory for its board".into())));
+    let opened = Shared::open(memory).map_err(io::Error::other);
+    let opened = opened.and_then(|shared| Ok((shared.board()?, shared)));
+    let Ok((board, shared)) = opened else {
+        let err = TaskError::PoolBroken("no memory for what it shares with its worker".into());
+        let _ = packet::send(link.as_fd(), &frame::bare(&Said::Unfit(err)), &[]);
+        return;
     };
     // As long as the process: a task may keep what it was handed.
-    let board: &'static Arc<Board> = Box::leak(Box::new(Arc::new(opened)));
+    let board: &'static Arc<Board> = Box::leak(Box::new(Arc::new(board)));
     *LINK.lock().unwrap_or_else(PoisonError::into_inner) = Some(link.clone());
     current::sit_down(Seat { board: board.clone(), soft_timeout: outfit.soft_timeout });
+    let mut mailbox = Mailbox::new(shared, link, bell);
     if let Err(err) = prepare(board, &outfit) {
-        return say(&link, &Said::Unfit(err));
+        return mailbox.say(&Said::Unfit(err));
     }
-    say(&link, &Said::Ready);
-    serve(&link, board, &outfit);
+    mailbox.say(&Said::Ready);
+    serve(mailbox, board, &outfit);
     if let Some(finalizer) = &outfit.finalizer
         && let Err(err) = finalizer.run()
     {
@@ -126,22 +132,16 @@ fn prepare(board: &'static Board, outfit: &Outfit) -> Result<(), TaskError> {
     outfit.initializer.iter().chain(&outfit.state).try_for_each(Errand::run)
 }
 
-fn say(link: &OwnedFd, said: &Said) {
-    let _ = packet::send(link.as_fd(), &frame::bare(said), &[]);
-}
-
-fn serve(link: &Arc<OwnedFd>, board: &Board, outfit: &Outfit) {
+fn serve(mailbox: Mailbox, board: &Board, outfit: &Outfit) {
     let (mut bytes, mut fds) = (Vec::new(), Vec::new());
     let mut programs = Programs::new();
-    let mut outbox = Outbox::new(link.clone(), outfit.is_hasty);
+    let mut outbox = Outbox::new(mailbox, outfit.is_hasty);
     let mut memory = outfit.replace_above.and_then(Memory::new);
-    while !outbox.is_gone {
-        match packet::recv(link.as_fd(), &mut bytes, &mut fds) {
+    while !outbox.mailbox.is_gone {
+        match outbox.mailbox.next(&mut bytes, &mut fds) {
             Ok(true) => {}
-            // When the pool is gone, its end is closed, if not by it then with its process, of which a worker is a
-            // daemonic child.
             Ok(false) => return,
-            Err(err) if super::desk::is_closed(&err) => return,
+            Err(err) if is_closed(&err) => return,
             Err(_) => {
                 // Too few descriptors left here for those that came; which calls they were for is not known any more,
                 // so they are given to another worker, or lost with this one.
@@ -154,16 +154,20 @@ fn serve(link: &Arc<OwnedFd>, board: &Board, outfit: &Outfit) {
             Told::Stop => return,
         };
         let mut fds = fds.drain(..);
+        let mut since = now();
         for head in heads {
             let Some(order) = frame::arrive(head, &mut rest, &mut fds) else { return };
-            carry_out(order, board, &mut programs, &mut outbox, outfit.is_timed);
-            if outbox.is_gone {
+            carry_out(order, board, &mut programs, &mut outbox, outfit.is_timed, since);
+            let end = now();
+            claims::add_busy(board, end.saturating_sub(since));
+            since = end;
+            if outbox.mailbox.is_gone {
                 return;
             }
         }
         if memory.as_mut().is_some_and(Memory::is_too_much) {
             memory = None;
-            say(link, &Said::Replace);
+            outbox.mailbox.say(&Said::Replace);
         }
     }
 }
@@ -174,30 +178,30 @@ fn carry_out(
     programs: &mut Programs,
     outbox: &mut Outbox,
     is_timed: bool,
+    now: u64,
 ) {
-    let Arrived { seq, key, count, program, lens, bytes, fds } = order;
+    let Arrived { head, program, bytes, fds } = order;
     if let Some(program) = program {
         if programs.len() == KEEP {
             programs.pop_front();
         }
-        programs.push_back((key, WireProgram::load(program)));
+        programs.push_back((head.key, WireProgram::load(program)));
     }
-    let claims = Claims::new(board, seq, count, is_timed);
-    let read: io::Result<Vec<u8>>;
+    let claims = Claims::new(board, head.seq, head.count, is_timed);
+    outbox.begin(head.chunk, now);
+    let is_alone = bytes.is_err();
+    let read: io::Result<memfd::Mapped>;
     let bytes = match bytes {
         Ok(bytes) => Ok(bytes),
-        Err((body, run)) => {
-            read = body.into_bytes();
-            match &read {
-                Ok(bytes) => bytes.get(run.bytes).ok_or("a file is too short".to_string()),
-                Err(err) => Err(err.to_string()),
-            }
+        Err((file, len)) => {
+            read = read_file(&file, len);
+            read.as_deref().map_err(ToString::to_string)
         }
     };
-    let program = programs.iter().find(|(known, _)| *known == key);
+    let program = programs.iter().find(|(known, _)| *known == head.key);
     match (program, bytes) {
         (Some((_, Ok(runner))), Ok(bytes)) => {
-            runner(&mut Desk::new(claims, lens, bytes, fds, outbox))
+            runner(&mut Desk::new(claims, bytes, is_alone, fds, outbox));
         }
         (program, bytes) => {
             let err = match (program, bytes) {
@@ -205,7 +209,7 @@ fn carry_out(
                 (Some((_, Err(err))), _) => err.clone(),
                 _ => TaskError::Decode("the worker was not given the program".into()),
             };
-            Desk::new(claims, &[], &[], Vec::new(), outbox).fail_all(&err);
+            Desk::new(claims, &[], false, Vec::new(), outbox).fail_all(&err);
         }
     }
 }

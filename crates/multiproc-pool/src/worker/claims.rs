@@ -29,13 +29,12 @@ pub(crate) struct Claims<'a> {
     end: u64,
     /// True if the moment is to be noted.
     is_timed: bool,
-    since: u64,
 }
 
 impl<'a> Claims<'a> {
     pub(crate) fn new(board: &'a Board, seq: u64, count: usize, is_timed: bool) -> Self {
         let end = seq.saturating_add(count as u64);
-        Self { board, seq, end, is_timed, since: now() }
+        Self { board, seq, end, is_timed }
     }
 
     /// Begins the next call; false if there is none, or it was taken back and all behind it.
@@ -55,18 +54,12 @@ impl<'a> Claims<'a> {
         self.seq += 1;
         true
     }
-
-    /// The number of the next call to begin.
-    pub(crate) fn seq(&self) -> u64 {
-        self.seq
-    }
 }
 
-impl Drop for Claims<'_> {
-    fn drop(&mut self) {
-        let busy = self.board.word(BUSY);
-        busy.store(busy.load(Relaxed) + now().saturating_sub(self.since), Relaxed);
-    }
+/// Adds to how long the worker has been at calls.
+pub(crate) fn add_busy(board: &Board, nanoseconds: u64) {
+    let busy = board.word(BUSY);
+    busy.store(busy.load(Relaxed) + nanoseconds, Relaxed);
 }
 
 /// Takes back all calls below `end` that were not begun; returns the number of the first of them.

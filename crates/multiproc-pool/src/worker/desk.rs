@@ -1,29 +1,27 @@
 //! In a worker: the calls of an order, and the answers that are not sent yet.
 
-use std::{
-    any::Any,
-    collections::VecDeque,
-    os::fd::{AsFd, OwnedFd},
-    sync::Arc,
-};
+use std::{any::Any, collections::VecDeque, os::fd::OwnedFd};
 
-use multiproc_sys::packet;
 use multiproc_wire::decode_items;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     claims::{Claims, now},
-    frame::{self, Packet},
+    mailbox::Mailbox,
 };
 use crate::{
-    TaskError,
-    sequence::{Block, Body, INLINE, Sequence, Slices, slices},
+    PlainData, TaskError,
+    calls::plain_value,
+    sequence::{INLINE, Items, Pushed, Sequence},
 };
 
 /// Answers are sent at least this often, in nanoseconds, as long as there are any.
 const SOON: u64 = 10_000_000;
 /// The clock is looked at after at most so many calls.
 const CALLS: u32 = 16;
+
+/// So many bytes of answers are sent at once.
+const PORTION: usize = INLINE / 4;
 
 /// What a worker has before it.
 pub(crate) struct Desk<'a> {
@@ -36,30 +34,29 @@ pub(crate) struct Desk<'a> {
 
 /// The arguments that were not taken yet.
 enum Calls<'a> {
-    Bytes(Slices<'a>),
+    Items(Items<'a>),
+    /// The only one, which came by itself.
+    Alone(&'a [u8], Vec<OwnedFd>),
     /// Descriptors belong to all of them together, so all are read at once: a `VecDeque<Result<Args, DecodeError>>`.
-    Shared {
-        lens: &'a [u8],
-        bytes: &'a [u8],
-        fds: Vec<OwnedFd>,
-    },
+    Shared(Items<'a>, Vec<OwnedFd>),
     Read(Box<dyn Any>),
+    None,
 }
 
 impl<'a> Desk<'a> {
+    /// A desk with calls on it; `is_alone` if the bytes are those of one that came by itself.
     pub(super) fn new(
         claims: Claims<'a>,
-        lens: &'a [u8],
         bytes: &'a [u8],
+        is_alone: bool,
         fds: Vec<OwnedFd>,
         outbox: &'a mut Outbox,
     ) -> Self {
-        let calls = if fds.is_empty() {
-            Calls::Bytes(slices(lens, bytes))
-        } else {
-            Calls::Shared { lens, bytes, fds }
+        let calls = match (is_alone, fds.is_empty()) {
+            (true, _) => Calls::Alone(bytes, fds),
+            (_, true) => Calls::Items(Items(bytes)),
+            (_, false) => Calls::Shared(Items(bytes), fds),
         };
-        outbox.begin(claims.seq());
         Self { claims, calls, outbox, is_at_call: false }
     }
 
@@ -68,27 +65,48 @@ impl<'a> Desk<'a> {
     pub(crate) fn next<Args: DeserializeOwned + 'static>(
         &mut self,
     ) -> Option<Result<Args, TaskError>> {
-        if self.outbox.is_gone || !self.claims.claim() {
+        if self.outbox.mailbox.is_gone || !self.claims.claim() {
             return None;
         }
         self.is_at_call = true;
-        if let Calls::Bytes(calls) = &mut self.calls {
-            let Some((_, bytes)) = calls.next() else { return Some(Err(too_few())) };
-            let args = multiproc_wire::decode_plain(bytes);
+        if let Calls::Items(calls) = &mut self.calls {
+            let Some(item) = calls.next() else { return Some(Err(too_few())) };
+            let args = multiproc_wire::decode_plain(item.bytes);
             return Some(args.map_err(|err| TaskError::decode(&err)));
         }
-        Some(self.next_with_handles())
+        Some(self.next_of_others())
+    }
+
+    /// As [`next`](Self::next), for a value that is its own bytes.
+    #[inline]
+    pub(crate) fn next_plain<T: PlainData>(&mut self) -> Option<Result<T, TaskError>> {
+        if self.outbox.mailbox.is_gone || !self.claims.claim() {
+            return None;
+        }
+        self.is_at_call = true;
+        Some(match &mut self.calls {
+            Calls::Items(calls) => {
+                calls.next().ok_or_else(too_few).and_then(|item| plain_value(item.bytes))
+            }
+            Calls::Alone(bytes, _) => plain_value(bytes),
+            _ => Err(too_few()),
+        })
     }
 
     #[cold]
-    fn next_with_handles<Args: DeserializeOwned + 'static>(&mut self) -> Result<Args, TaskError> {
-        if let Calls::Shared { lens, bytes, fds } = &mut self.calls {
-            let mut read = VecDeque::new();
-            let items = slices(lens, bytes).map(|(_, bytes)| bytes);
-            decode_items::<Args>(items, std::mem::take(fds), |args| {
-                read.push_back(args.map_err(|err| TaskError::decode(&err)));
-            });
-            self.calls = Calls::Read(Box::new(read));
+    fn next_of_others<Args: DeserializeOwned + 'static>(&mut self) -> Result<Args, TaskError> {
+        match std::mem::replace(&mut self.calls, Calls::None) {
+            Calls::Alone(bytes, fds) => {
+                return multiproc_wire::decode(bytes, fds).map_err(|err| TaskError::decode(&err));
+            }
+            Calls::Shared(items, fds) => {
+                let mut read = VecDeque::new();
+                decode_items::<Args>(items.map(|item| item.bytes), fds, |args| {
+                    read.push_back(args.map_err(|err| TaskError::decode(&err)));
+                });
+                self.calls = Calls::Read(Box::new(read));
+            }
+            others => self.calls = others,
         }
         let Calls::Read(read) = &mut self.calls else { return Err(too_few()) };
         let read = read.downcast_mut::<VecDeque<Result<Args, TaskError>>>();
@@ -98,26 +116,34 @@ impl<'a> Desk<'a> {
     /// Answers the call with what it has returned.
     #[inline]
     pub(crate) fn answer<T: Serialize>(&mut self, value: &T) {
-        if let Err(err) = self.outbox.answers.push(value) {
+        let pushed = self.outbox.answers.push(value).unwrap_or_else(|err| {
             let why = crate::error::describe(&err);
-            self.outbox.answers.push_failure(&TaskError::Result(why));
-        }
+            self.outbox.answers.push_failure(&TaskError::Result(why))
+        });
         self.is_at_call = false;
-        self.outbox.send_if_due();
+        self.outbox.add(pushed);
+    }
+
+    /// Answers the call with a value that is these bytes.
+    #[inline]
+    pub(crate) fn answer_plain(&mut self, value: &[u8]) {
+        let pushed = self.outbox.answers.push_plain(value);
+        self.is_at_call = false;
+        self.outbox.add(pushed);
     }
 
     /// Answers the call with an error.
     pub(crate) fn fail(&mut self, err: &TaskError) {
         if self.is_at_call {
-            self.outbox.answers.push_failure(err);
+            let pushed = self.outbox.answers.push_failure(err);
             self.is_at_call = false;
-            self.outbox.send_if_due();
+            self.outbox.add(pushed);
         }
     }
 
     /// Answers all calls that can be begun with an error.
     pub(super) fn fail_all(&mut self, err: &TaskError) {
-        while !self.outbox.is_gone && self.claims.claim() {
+        while !self.outbox.mailbox.is_gone && self.claims.claim() {
             self.is_at_call = true;
             self.fail(err);
         }
@@ -135,42 +161,59 @@ fn too_few() -> TaskError {
 }
 
 /// Answers on their way to the pool.
+///
+/// An answer may wait for others only as long as they belong to the same chunk: a call may be one that waits for what
+/// the pool's user does with the answers to those before it.
 pub(super) struct Outbox {
-    link: Arc<OwnedFd>,
+    pub(super) mailbox: Mailbox,
     answers: Sequence,
-    /// The number of the call that the first of them answers.
-    first: u64,
     /// True if each is to be sent as it comes.
     is_hasty: bool,
+    /// How many calls a chunk has, and how many of this one are still to be answered.
+    chunk: usize,
+    left: usize,
     sent: u64,
     looked: u64,
     /// How many calls there are from one look at the clock to the next, and until the next.
     pace: u32,
     until: u32,
-    /// True when nobody is there to be answered.
-    pub(super) is_gone: bool,
 }
 
 impl Outbox {
-    pub(super) fn new(link: Arc<OwnedFd>, is_hasty: bool) -> Self {
-        let answers = Sequence::default();
+    pub(super) fn new(mailbox: Mailbox, is_hasty: bool) -> Self {
         Self {
-            link,
-            answers,
-            first: 0,
+            mailbox,
+            answers: Sequence::default(),
             is_hasty,
+            chunk: 1,
+            left: 1,
             sent: 0,
             looked: 0,
             pace: 1,
             until: 1,
-            is_gone: false,
         }
     }
 
-    fn begin(&mut self, seq: u64) {
-        self.first = seq;
-        self.sent = now();
-        self.looked = self.sent;
+    /// Begins with calls of chunks of this size, of the first of which so many were answered before.
+    pub(super) fn begin(&mut self, (size, phase): (usize, usize), now: u64) {
+        self.chunk = if self.is_hasty { 1 } else { size.max(1) };
+        self.left = self.chunk - phase % self.chunk;
+        (self.sent, self.looked) = (now, now);
+    }
+
+    #[inline]
+    fn add(&mut self, pushed: Pushed) {
+        if let Pushed::Large(large) = pushed {
+            self.send();
+            self.mailbox.give_large(large);
+        }
+        self.left -= 1;
+        if self.left == 0 {
+            self.left = self.chunk;
+            self.send();
+        } else {
+            self.send_if_due();
+        }
     }
 
     #[inline]
@@ -184,50 +227,19 @@ impl Outbox {
             self.until = self.pace;
             self.looked = now;
             if now - self.sent > SOON {
+                self.sent = now;
                 return self.send();
             }
         }
-        if self.is_hasty || self.answers.bytes.len() > INLINE {
+        if self.answers.bytes.len() > PORTION {
             self.send();
         }
     }
 
+    #[inline]
     fn send(&mut self) {
-        if self.answers.is_empty() {
-            return;
-        }
-        let Sequence { bytes, lens, handles, count } = self.answers.take();
-        let first = self.first;
-        self.first += count as u64;
-        self.sent = now();
-        let sent = Body::new(bytes)
-            .map_err(|err| TaskError::Result(err.to_string()))
-            .and_then(|body| self.transmit(first, count, &Block { body, lens, handles }));
-        if let Err(err) = sent {
-            // Too large, or too many descriptors; that much can be said.
-            let mut failures = Sequence::default();
-            (0..count).for_each(|_| failures.push_failure(&err));
-            let Sequence { bytes, lens, handles, .. } = failures;
-            let block = Block { body: Body::Memory(bytes), lens, handles };
-            self.is_gone |= self.transmit(first, count, &block).is_err();
+        if !self.answers.is_empty() {
+            self.mailbox.give(&mut self.answers);
         }
     }
-
-    fn transmit(&mut self, first: u64, count: usize, block: &Block) -> Result<(), TaskError> {
-        let packet = frame::results(first, count, block, Packet::default())?;
-        match packet::send(self.link.as_fd(), &packet.bytes, &packet.fds) {
-            Ok(()) => Ok(()),
-            Err(err) if is_closed(&err) => {
-                self.is_gone = true;
-                Ok(())
-            }
-            Err(err) => Err(TaskError::Result(err.to_string())),
-        }
-    }
-}
-
-/// True if the other end of a link is gone.
-pub(super) fn is_closed(err: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{BrokenPipe, ConnectionReset, NotConnected};
-    matches!(err.kind(), BrokenPipe | ConnectionReset | NotConnected)
 }

@@ -1,10 +1,10 @@
-//! Orders and replies as packets: a head that says what follows, then the bytes as they are.
+//! Orders and replies as messages: a head that says what follows, then the bytes as they are.
 //!
-//! | packet | |
+//! | message | |
 //! |---|---|
 //! | 0..4 | length of the head |
 //! | head | a value of this module, encoded |
-//! | rest | for each order its program, its lengths, its bytes; for a reply its lengths, its bytes |
+//! | rest | for each order its program and its bytes; for a reply its bytes |
 //!
 //! Descriptors come in the same order: for each the file that holds its bytes if any, those of the program, its own.
 
@@ -18,7 +18,7 @@ use crate::{
     TaskError,
     job::Input,
     program::Program,
-    sequence::{Block, Body, Run},
+    sequence::{Block, Body},
 };
 
 /// What a worker is told.
@@ -34,9 +34,10 @@ pub(super) struct OrderHead {
     pub(super) seq: u64,
     pub(super) key: u64,
     pub(super) count: usize,
+    /// How many calls a chunk has, and how many of the first one came before these.
+    pub(super) chunk: (usize, usize),
     /// How long the program is, and its descriptors; none if the worker has it.
     program: Option<(usize, usize)>,
-    lens: usize,
     place: Place,
     fds: usize,
 }
@@ -44,10 +45,10 @@ pub(super) struct OrderHead {
 /// Where bytes are.
 #[derive(Debug, Serialize, Deserialize)]
 enum Place {
-    /// So many in the packet.
+    /// So many in the message.
     Here(usize),
-    /// From here to there in the file of this length.
-    File { len: u64, from: usize, to: usize },
+    /// In the file of this length.
+    File(u64),
 }
 
 /// What a worker says.
@@ -63,14 +64,14 @@ pub(super) enum Said {
 /// Results of calls.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct ResultsHead {
-    pub(super) seq: u64,
     pub(super) count: usize,
-    lens: usize,
+    /// For what stands in a file.
+    pub(super) is_error: bool,
     place: Place,
 }
 
-/// A packet in the making.
-#[derive(Default)]
+/// A message in the making.
+#[derive(Debug, Default)]
 pub(super) struct Packet<'a> {
     pub(super) bytes: Vec<u8>,
     pub(super) fds: Vec<BorrowedFd<'a>>,
@@ -102,6 +103,16 @@ pub(super) fn bare<T: Serialize>(head: &T) -> Vec<u8> {
     bytes
 }
 
+fn place<'a>(body: &'a Body, len: usize, fds: &mut Vec<BorrowedFd<'a>>) -> Place {
+    match body {
+        Body::Memory(_) => Place::Here(len),
+        Body::File(file, len) => {
+            fds.push(file.as_fd());
+            Place::File(*len)
+        }
+    }
+}
+
 /// Writes orders; `programs` holds those of `orders` that are to be sent.
 pub(super) fn orders<'a>(
     orders: &'a [Order<'_>],
@@ -115,21 +126,15 @@ pub(super) fn orders<'a>(
         else {
             return Err(TaskError::Encode("it is for threads".into()));
         };
-        let place = match &block.body {
-            Body::Memory(_) => Place::Here(run.bytes.len()),
-            Body::File(file, len) => {
-                packet.fds.push(file.as_fd());
-                Place::File { len: *len, from: run.bytes.start, to: run.bytes.end }
-            }
-        };
+        let place = place(&block.body, run.len(), &mut packet.fds);
         packet.fds.extend(program.iter().flat_map(|program| &program.handles).map(AsFd::as_fd));
         packet.fds.extend(block.handles.iter().map(AsFd::as_fd));
         heads.push(OrderHead {
             seq: order.seq,
             key: known.key,
             count: order.task.count,
+            chunk: (order.task.chunks.size, order.task.chunks.phase),
             program: program.as_ref().map(|program| (program.bytes.len(), program.handles.len())),
-            lens: run.lens.len(),
             place,
             fds: block.handles.len(),
         });
@@ -137,10 +142,11 @@ pub(super) fn orders<'a>(
     begin(&Told::Run(heads), &mut packet.bytes)?;
     for (order, program) in orders.iter().zip(programs) {
         let Input::Wire { block, run } = &order.task.input else { continue };
-        packet.bytes.extend(program.iter().flat_map(|program| &program.bytes));
-        packet.bytes.extend_from_slice(&block.lens[run.lens.clone()]);
+        if let Some(program) = program {
+            packet.bytes.extend_from_slice(&program.bytes);
+        }
         if let Body::Memory(bytes) = &block.body {
-            packet.bytes.extend_from_slice(&bytes[run.bytes.clone()]);
+            packet.bytes.extend_from_slice(&bytes[run.clone()]);
         }
     }
     Ok(packet)
@@ -148,17 +154,14 @@ pub(super) fn orders<'a>(
 
 /// An order as it arrives.
 pub(super) struct Arrived<'a> {
-    pub(super) seq: u64,
-    pub(super) key: u64,
-    pub(super) count: usize,
+    pub(super) head: OrderHead,
     pub(super) program: Option<Message>,
-    pub(super) lens: &'a [u8],
-    /// The bytes, unless they are in a file.
-    pub(super) bytes: Result<&'a [u8], (Body, Run)>,
+    /// The bytes of the calls, or the file that has those of the only one.
+    pub(super) bytes: Result<&'a [u8], (OwnedFd, u64)>,
     pub(super) fds: Vec<OwnedFd>,
 }
 
-/// Takes an order out of what is left of a packet.
+/// Takes an order out of what is left of a message.
 pub(super) fn arrive<'a>(
     head: OrderHead,
     rest: &mut &'a [u8],
@@ -169,9 +172,9 @@ pub(super) fn arrive<'a>(
         *rest = tail;
         Some(head)
     };
-    let file = match &head.place {
+    let file = match head.place {
         Place::Here(_) => None,
-        Place::File { len, .. } => Some(Body::File(fds.next()?, *len)),
+        Place::File(len) => Some((fds.next()?, len)),
     };
     let program = match head.program {
         Some((len, count)) => {
@@ -180,55 +183,42 @@ pub(super) fn arrive<'a>(
         }
         None => None,
     };
-    let lens = cut(head.lens)?;
-    let bytes = match (head.place, file) {
-        (Place::File { from, to, .. }, Some(body)) => {
-            Err((body, Run { lens: 0..head.lens, bytes: from..to }))
-        }
-        (Place::Here(len), _) => Ok(cut(len)?),
-        (Place::File { .. }, None) => return None,
+    let bytes = match (&head.place, file) {
+        (Place::Here(len), _) => Ok(cut(*len)?),
+        (Place::File(_), file) => Err(file?),
     };
     let fds: Vec<_> = fds.take(head.fds).collect();
-    let (seq, key, count) = (head.seq, head.key, head.count);
-    Some(Arrived { seq, key, count, program, lens, bytes, fds })
+    Some(Arrived { head, program, bytes, fds })
 }
 
-/// Writes results.
-pub(super) fn results<'a>(
-    seq: u64,
+/// Writes results; `is_error` if the only one is in a file and is none.
+pub(super) fn results(
     count: usize,
-    block: &'a Block,
-    mut packet: Packet<'a>,
-) -> Result<Packet<'a>, TaskError> {
-    let place = match &block.body {
-        Body::Memory(bytes) => Place::Here(bytes.len()),
-        Body::File(file, len) => {
-            packet.fds.push(file.as_fd());
-            Place::File { len: *len, from: 0, to: usize::try_from(*len).unwrap_or(usize::MAX) }
-        }
-    };
+    block: &Block,
+    is_error: bool,
+) -> Result<Packet<'_>, TaskError> {
+    let mut packet = Packet::default();
+    let len = if let Body::Memory(bytes) = &block.body { bytes.len() } else { 0 };
+    let place = place(&block.body, len, &mut packet.fds);
     packet.fds.extend(block.handles.iter().map(AsFd::as_fd));
-    let head = ResultsHead { seq, count, lens: block.lens.len(), place };
-    begin(&Said::Results(head), &mut packet.bytes)?;
-    packet.bytes.extend_from_slice(&block.lens);
+    begin(&Said::Results(ResultsHead { count, is_error, place }), &mut packet.bytes)?;
     if let Body::Memory(bytes) = &block.body {
         packet.bytes.extend_from_slice(bytes);
     }
     Ok(packet)
 }
 
-/// Takes the results out of a packet: lengths, bytes, descriptors.
+/// Takes the results out of a packet: bytes, descriptors.
 pub(super) fn received(
     head: &ResultsHead,
     rest: &[u8],
     fds: Vec<OwnedFd>,
-) -> Option<(Body, Vec<u8>, Vec<OwnedFd>)> {
-    let (lens, bytes) = rest.split_at_checked(head.lens)?;
+) -> Option<(Body, Vec<OwnedFd>)> {
     let mut fds = fds.into_iter();
     let body = match head.place {
-        Place::Here(len) if len == bytes.len() => Body::Memory(bytes.to_vec()),
+        Place::Here(len) if len == rest.len() => Body::Memory(rest.to_vec()),
         Place::Here(_) => return None,
-        Place::File { len, .. } => Body::File(fds.next()?, len),
+        Place::File(len) => Body::File(fds.next()?, len),
     };
-    Some((body, lens.to_vec(), fds.collect()))
+    Some((body, fds.collect()))
 }

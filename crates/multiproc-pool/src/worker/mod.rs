@@ -6,6 +6,10 @@
 
 mod claims;
 mod frame;
+mod ring;
+mod shared;
+mod spin;
+mod mailbox;
 mod desk;
 mod process;
 mod child;
@@ -15,6 +19,7 @@ use std::os::fd::BorrowedFd;
 
 use multiproc_image::StartError;
 use multiproc_sys::board::Board;
+use multiproc_wire::Handle;
 
 use crate::{
     TaskError,
@@ -27,6 +32,7 @@ pub(crate) use claims::{
 };
 pub(crate) use desk::Desk;
 pub(crate) use process::ProcessWorkers;
+pub(crate) use spin::Spin;
 pub(crate) use thread::{ThreadOutfit, ThreadWorkers};
 
 /// One worker.
@@ -43,8 +49,20 @@ pub(crate) trait Worker: Send + Sync {
     /// Where it says which call it is at.
     fn board(&self) -> &Board;
 
-    /// Becomes readable when there is an answer to take.
+    /// True if there is an answer to take; it may err towards true.
+    fn has_answers(&self) -> bool;
+
+    /// Has it ring when it has given so many results more, or has nothing left to do; once.
+    fn call(&self, after: u64);
+
+    /// Has it not ring.
+    fn call_not(&self);
+
+    /// Where it rings, and what tells that it will say no more.
     fn answers(&self) -> BorrowedFd<'_>;
+
+    /// True if it rings the pool's bell, and `answers` tells of the end only.
+    fn rings_the_common_bell(&self) -> bool;
 
     /// Becomes readable when the worker has ended.
     fn sentinel(&self) -> BorrowedFd<'_>;
@@ -89,14 +107,14 @@ pub(crate) enum Answer {
     Ready,
     /// It cannot come to life, and no other will.
     Unfit(TaskError),
-    /// What came of so many calls, beginning with number `seq`.
-    Results { seq: u64, count: usize, outcome: Outcome },
+    /// What came of so many calls, the next ones in their order.
+    Results { count: usize, outcome: Outcome },
     /// It has grown too large, and is to be replaced.
     Replace,
     /// What the call says that ends it.
     LastWords(TaskError),
-    /// There was an answer, but it could not be received, for this reason.
-    Lost(String),
+    /// There were so many answers, but they could not be received, for this reason.
+    Lost { count: usize, why: String },
     /// Nothing yet.
     None,
     /// Nothing ever again, or something that no worker of ours says.
@@ -126,8 +144,8 @@ pub(crate) trait Workers: Send + Sync + 'static {
     /// back.
     const ARE_PROCESSES: bool;
 
-    /// Starts a worker.
-    fn start(&self) -> Result<Self::Worker, StartError>;
+    /// Starts a worker, which rings `bell`.
+    fn start(&self, bell: &Handle) -> Result<Self::Worker, StartError>;
 
     /// True if a worker must be started by a thread of the user's, because it becomes a copy of the calling thread and of
     /// what that holds.

@@ -1,23 +1,35 @@
-//! Workers that are processes, each with a link and a board of its own.
+//! Workers that are processes, each with rings, a link and a board of its own.
 
 use std::{
     io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    sync::Mutex,
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use multiproc_image::{StartError, logging};
 use multiproc_process::{Context, Process, StartMethod};
-use multiproc_sys::{board::Board, packet, primitive::Ordering};
+use multiproc_shm::ShmError;
+use multiproc_sys::{
+    board::Board,
+    packet,
+    primitive::{AtomicBool, Ordering},
+};
 use multiproc_wire::Handle;
 
 use super::{
     Answer, Death, Given, Order, Outfit, Worker, Workers, child,
     claims::OUT_OF_MEMORY,
-    desk::is_closed,
     frame::{self, Packet, Said, Told},
+    mailbox::{ON_LINK, is_closed},
+    ring::{Reader, Writer},
+    shared::{MESSAGE, Shared},
 };
-use crate::{job::Outcome, oom::OutOfMemory, program::Program};
+use crate::{
+    job::Outcome,
+    oom::OutOfMemory,
+    program::Program,
+    sequence::{Body, Items, MARK},
+};
 
 /// Starts worker processes.
 pub(crate) struct ProcessWorkers {
@@ -39,25 +51,59 @@ pub(crate) struct ProcessWorker {
     process: Process<()>,
     link: OwnedFd,
     board: Board,
-    /// What is received into, from one answer to the next.
-    buffers: Mutex<(Vec<u8>, Vec<OwnedFd>)>,
+    shared: Shared,
+    orders: Mutex<Writer>,
+    answers: Mutex<Answers>,
+    /// True once it is known to have ended.
+    is_dead: AtomicBool,
     oom: OutOfMemory,
+}
+
+/// What it says.
+struct Answers {
+    ring: Reader,
+    /// What was read and not looked at yet, from `at` on.
+    bytes: Vec<u8>,
+    at: usize,
+    /// How many results it has given.
+    count: u64,
+    packet: Vec<u8>,
+    fds: Vec<OwnedFd>,
 }
 
 impl Workers for ProcessWorkers {
     type Worker = ProcessWorker;
     const ARE_PROCESSES: bool = true;
 
-    fn start(&self) -> Result<ProcessWorker, StartError> {
+    fn start(&self, bell: &Handle) -> Result<ProcessWorker, StartError> {
         let (ours, theirs) = packet::pair().map_err(StartError::os("make the link of a worker"))?;
-        let (board, file) = Board::new().map_err(StartError::os("make the board of a worker"))?;
-        let args = (Handle::from(theirs), Handle::from(file), self.outfit.clone());
+        let shared = Shared::new()
+            .map_err(|err| StartError::os("make the memory that a worker shares")(cause(err)))?;
+        let board = shared.board().map_err(StartError::os("map the board of a worker"))?;
+        let args = (Handle::from(theirs), shared.handle(), bell.clone(), self.outfit.clone());
         let mut process = self.context.process().daemon(true).new(child::work, args);
         process.set_name(process.name().replacen("Process", "PoolWorker", 1));
         process.start()?;
         logging::debug(format_args!("added worker {}", process.name()));
-        let oom = OutOfMemory::now();
-        Ok(ProcessWorker { process, link: ours, board, buffers: Mutex::default(), oom })
+        let (orders, results) = shared.outside();
+        let answers = Answers {
+            ring: results,
+            bytes: Vec::new(),
+            at: 0,
+            count: 0,
+            packet: Vec::new(),
+            fds: Vec::new(),
+        };
+        Ok(ProcessWorker {
+            process,
+            link: ours,
+            board,
+            shared,
+            orders: Mutex::new(orders),
+            answers: Mutex::new(answers),
+            is_dead: AtomicBool::new(false),
+            oom: OutOfMemory::now(),
+        })
     }
 
     fn copies_the_caller(&self) -> bool {
@@ -66,28 +112,132 @@ impl Workers for ProcessWorkers {
 }
 
 impl ProcessWorker {
-    fn send(&self, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> Given {
-        match packet::try_send(self.link.as_fd(), bytes, fds) {
-            Ok(()) => Given::Taken,
-            Err(err) if err.kind() == io::ErrorKind::WouldBlock => Given::Full,
-            Err(err) if is_closed(&err) => Given::Gone,
-            Err(err) => Given::Refused(err.to_string()),
+    /// Sends a message, through the ring if it fits there.
+    fn send(&self, packet: &Packet<'_>) -> Given {
+        let mut orders = lock(&self.orders);
+        let is_short = packet.fds.is_empty() && packet.bytes.len() <= MESSAGE;
+        let wanted = 4 + if is_short { packet.bytes.len() } else { 0 };
+        match orders.room(wanted) {
+            Some(room) if wanted <= room => {}
+            Some(_) => return Given::Full,
+            None => return self.give_up(&"it says what no worker says"),
         }
+        let written = if is_short {
+            orders
+                .write(&(packet.bytes.len() as u32).to_le_bytes())
+                .and_then(|()| orders.write(&packet.bytes))
+        } else {
+            match packet::try_send(self.link.as_fd(), &packet.bytes, &packet.fds) {
+                Ok(()) => {}
+                Err(err) if err.kind() == io::ErrorKind::WouldBlock => return Given::Full,
+                Err(err) if is_closed(&err) => return Given::Gone,
+                Err(err) => return Given::Refused(err.to_string()),
+            }
+            orders.write(&ON_LINK.to_le_bytes())
+        };
+        if let Err(err) = written {
+            // Whatever of it is there was not published, and must not be by the next message.
+            return self.give_up(&err);
+        }
+        orders.publish();
+        drop(orders);
+        self.shared.wake_for_orders();
+        Given::Taken
     }
 
-    fn understand(&self, bytes: &[u8], fds: Vec<OwnedFd>) -> Option<Answer> {
-        let (said, rest) = frame::head::<Said>(bytes)?;
-        Some(match said {
-            Said::Ready => Answer::Ready,
-            Said::Unfit(err) => Answer::Unfit(err),
-            Said::Replace => Answer::Replace,
-            Said::LastWords(err) => Answer::LastWords(err),
-            Said::Results(head) => {
-                let (body, lens, fds) = frame::received(&head, rest, fds)?;
-                let outcome = Outcome::Wire { body, lens, fds };
-                Answer::Results { seq: head.seq, count: head.count, outcome }
+    /// Ends a worker that is of no use: not even a page can be had for its orders, or it has written where it must not.
+    fn give_up(&self, why: &dyn std::fmt::Display) -> Given {
+        logging::warning(format_args!("ended worker {}: {why}", self.process.name()));
+        self.kill();
+        Given::Gone
+    }
+
+    /// Takes a packet from the link.
+    fn receive(&self, answers: &mut Answers) -> Answer {
+        let Answers { packet: bytes, fds, .. } = answers;
+        let receive = |bytes: &mut _, fds: &mut _| packet::try_recv(self.link.as_fd(), bytes, fds);
+        let received = receive(bytes, fds).or_else(|err| match err.kind() {
+            // Reported once when the worker has left orders unread. What it has said itself is still to come.
+            io::ErrorKind::ConnectionReset => receive(bytes, fds),
+            _ => Err(err),
+        });
+        match received {
+            Ok(true) => {}
+            Ok(false) => return Answer::Gone,
+            Err(err) if err.kind() == io::ErrorKind::WouldBlock => return Answer::None,
+            Err(err) if is_closed(&err) => return Answer::Gone,
+            // Too few descriptors left here: the worker is not to blame, and the link stays usable.
+            Err(err) if err.kind() != io::ErrorKind::InvalidData => {
+                let why = format!("the result could not be received: {err}");
+                return Answer::Lost { count: 0, why };
             }
-        })
+            Err(_) => return self.nonsense(),
+        }
+        let fds = std::mem::take(fds);
+        understand(bytes, fds).unwrap_or_else(|| self.nonsense())
+    }
+
+    /// Takes the packet that a mark stands for.
+    fn receive_marked(&self, answers: &mut Answers, calls: u32) -> Answer {
+        let answer = match self.receive(answers) {
+            // It came in between. The packet is still there.
+            words @ Answer::LastWords(_) => return words,
+            Answer::None => return self.nonsense(),
+            Answer::Results { count, .. } if count != calls as usize => return self.nonsense(),
+            Answer::Lost { why, .. } => Answer::Lost { count: calls as usize, why },
+            answer => answer,
+        };
+        answers.at += MARK_LEN;
+        answers.count += u64::from(calls);
+        answer
+    }
+}
+
+/// What the system said.
+fn cause(err: ShmError) -> io::Error {
+    match err {
+        ShmError::Os { source, .. } | ShmError::NoSpace { source, .. } => source,
+        err => io::Error::other(err),
+    }
+}
+
+/// How long a mark is.
+const MARK_LEN: usize = 5;
+
+fn understand(bytes: &[u8], fds: Vec<OwnedFd>) -> Option<Answer> {
+    let (said, rest) = frame::head::<Said>(bytes)?;
+    Some(match said {
+        Said::Ready => Answer::Ready,
+        Said::Unfit(err) => Answer::Unfit(err),
+        Said::Replace => Answer::Replace,
+        Said::LastWords(err) => Answer::LastWords(err),
+        Said::Results(head) => {
+            let (body, fds) = frame::received(&head, rest, fds)?;
+            let outcome = Outcome::Wire { body, is_error: head.is_error, fds };
+            Answer::Results { count: head.count, outcome }
+        }
+    })
+}
+
+impl Answers {
+    /// The results up to the next mark, or to the end.
+    fn run(&mut self) -> Option<Answer> {
+        let mut items = Items(&self.bytes[self.at..]);
+        let count = items.by_ref().count();
+        let end = self.bytes.len() - items.0.len();
+        if count == 0 || self.bytes.get(end).is_some_and(|byte| *byte != MARK) {
+            return None;
+        }
+        let is_all = self.at == 0 && end == self.bytes.len();
+        let bytes = if is_all {
+            std::mem::take(&mut self.bytes)
+        } else {
+            self.bytes[self.at..end].to_vec()
+        };
+        self.at = if is_all { 0 } else { end };
+        self.count += count as u64;
+        let outcome = Outcome::Wire { body: Body::Memory(bytes), is_error: false, fds: vec![] };
+        Some(Answer::Results { count, outcome })
     }
 }
 
@@ -104,37 +254,48 @@ impl Worker for ProcessWorker {
             }
         }
         match frame::orders(orders, &programs, Packet::default()) {
-            Ok(packet) => self.send(&packet.bytes, &packet.fds),
+            Ok(packet) => self.send(&packet),
             Err(err) => Given::Refused(err.to_string()),
         }
     }
 
     fn stop(&self) -> Given {
-        self.send(&frame::bare(&Told::Stop), &[])
+        self.send(&Packet { bytes: frame::bare(&Told::Stop), fds: Vec::new() })
     }
 
     fn take(&self) -> Answer {
-        let Ok(mut buffers) = self.buffers.lock() else { return Answer::Gone };
-        let (bytes, fds) = &mut *buffers;
-        let receive = |bytes: &mut _, fds: &mut _| packet::try_recv(self.link.as_fd(), bytes, fds);
-        let received = receive(bytes, fds).or_else(|err| match err.kind() {
-            // Reported once when the worker has left orders unread. What it has said itself is still to come.
-            io::ErrorKind::ConnectionReset => receive(bytes, fds),
-            _ => Err(err),
-        });
-        match received {
-            Ok(true) => {}
-            Ok(false) => return Answer::Gone,
-            Err(err) if err.kind() == io::ErrorKind::WouldBlock => return Answer::None,
-            Err(err) if is_closed(&err) => return Answer::Gone,
-            // Too few descriptors left here: the worker is not to blame, and the link stays usable.
-            Err(err) if err.kind() != io::ErrorKind::InvalidData => {
-                return Answer::Lost(format!("the result could not be received: {err}"));
+        let mut answers = lock(&self.answers);
+        let answers = &mut *answers;
+        if answers.at == answers.bytes.len() {
+            (answers.bytes, answers.at) = (Vec::new(), 0);
+            match answers.ring.available() {
+                None => return self.nonsense(),
+                // What it said last may be there without a mark.
+                Some(0) if self.is_dead.load(Ordering::Acquire) => return self.receive(answers),
+                Some(0) => return Answer::None,
+                Some(count) => answers.ring.read(count, &mut answers.bytes),
             }
-            Err(_) => return self.nonsense(),
+            self.shared.wake_for_room();
         }
-        let fds = std::mem::take(fds);
-        self.understand(bytes, fds).unwrap_or_else(|| self.nonsense())
+        match &answers.bytes[answers.at..] {
+            [MARK, a, b, c, d, ..] => {
+                self.receive_marked(answers, u32::from_le_bytes([*a, *b, *c, *d]))
+            }
+            _ => answers.run().unwrap_or_else(|| self.nonsense()),
+        }
+    }
+
+    fn has_answers(&self) -> bool {
+        self.shared.has_results()
+    }
+
+    fn call(&self, after: u64) {
+        let count = lock(&self.answers).count;
+        self.shared.call_at(count.saturating_add(after));
+    }
+
+    fn call_not(&self) {
+        self.shared.call_never();
     }
 
     fn board(&self) -> &Board {
@@ -145,12 +306,18 @@ impl Worker for ProcessWorker {
         self.link.as_fd()
     }
 
+    fn rings_the_common_bell(&self) -> bool {
+        true
+    }
+
     fn sentinel(&self) -> BorrowedFd<'_> {
         self.process.as_fd()
     }
 
     fn death(&self) -> Option<Death> {
-        self.process.exitcode().map(|code| Death {
+        let code = self.process.exitcode()?;
+        self.is_dead.store(true, Ordering::Release);
+        Some(Death {
             signal: (code < 0).then_some(-code),
             exitcode: (code >= 0).then_some(code),
             oom: self.board.word(OUT_OF_MEMORY).load(Ordering::Acquire) != 0
@@ -178,4 +345,8 @@ impl ProcessWorker {
         logging::warning(format_args!("worker {} says what no worker says", self.process.name()));
         Answer::Gone
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

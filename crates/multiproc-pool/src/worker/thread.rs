@@ -13,9 +13,14 @@ use multiproc_sys::{
     board::Board,
     primitive::{AtomicBool, AtomicU32, Ordering},
 };
+use multiproc_wire::Handle;
 use rustix::event::{EventfdFlags, eventfd};
 
-use super::{Answer, Claims, Death, Given, Order, Worker, Workers};
+use super::{
+    Answer, Claims, Death, Given, Order, Worker, Workers,
+    claims::{add_busy, now},
+    shared::ring,
+};
 use crate::{
     TaskError,
     current::{self, Seat},
@@ -80,7 +85,7 @@ impl Workers for ThreadWorkers {
     // What a thread has begun with it has taken out of its place.
     const ARE_PROCESSES: bool = false;
 
-    fn start(&self) -> Result<ThreadWorker, StartError> {
+    fn start(&self, _: &Handle) -> Result<ThreadWorker, StartError> {
         let event = || {
             eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
                 .map_err(|err| StartError::os("make an event descriptor")(err.into()))
@@ -122,11 +127,12 @@ fn work(room: &Room, outfit: &ThreadOutfit) {
     room.say(Answer::Ready);
     while let Some(Errand { seq, count, program, calls }) = room.next() {
         let Some(calls) = lock(&calls).take() else { continue };
+        let since = now();
         let mut claims = Claims::new(&room.board, seq, count, false);
         let (count, results) = program(calls, &mut claims);
-        drop(claims);
+        add_busy(&room.board, now().saturating_sub(since));
         if count > 0 {
-            room.say(Answer::Results { seq, count, outcome: Outcome::Local(results) });
+            room.say(Answer::Results { count, outcome: Outcome::Local(results) });
         }
     }
     if let Some(finalizer) = &outfit.finalizer {
@@ -164,11 +170,6 @@ impl Drop for End<'_> {
         self.0.has_ended.store(true, Ordering::Release);
         ring(&self.0.end);
     }
-}
-
-fn ring(bell: &OwnedFd) {
-    // It can only overflow, and then it has long been heard.
-    let _ = rustix::io::write(bell, &1u64.to_ne_bytes());
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -209,8 +210,22 @@ impl Worker for ThreadWorker {
         &self.room.board
     }
 
+    fn has_answers(&self) -> bool {
+        !lock(&self.room.answers).is_empty()
+    }
+
+    fn call(&self, _: u64) {
+        // It always does.
+    }
+
+    fn call_not(&self) {}
+
     fn answers(&self) -> BorrowedFd<'_> {
         self.room.bell.as_fd()
+    }
+
+    fn rings_the_common_bell(&self) -> bool {
+        false
     }
 
     fn sentinel(&self) -> BorrowedFd<'_> {

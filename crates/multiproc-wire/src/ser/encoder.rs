@@ -1,6 +1,8 @@
 //! What is written, and how much of it.
 
-use std::mem;
+use std::{io, mem};
+
+use serde::ser;
 
 use super::compound::Counted;
 use crate::{
@@ -22,14 +24,62 @@ pub(crate) struct Encoder<'a> {
     /// How many elements and fields there were so far.
     pub(super) elements: usize,
     pub(super) limits: Limits,
+    /// Where long runs of bytes go, and how many bytes have gone there.
+    spill: Option<&'a mut Spill<'a>>,
+    spilled: usize,
 }
+
+/// Takes bytes in their order.
+pub(crate) type Spill<'a> = dyn FnMut(&[u8]) -> io::Result<()> + 'a;
+
+/// A run of bytes that is spilled.
+const LONG: usize = 1 << 20;
 
 impl<'a> Encoder<'a> {
     #[inline]
     pub(crate) fn new(home: &'a mut Vec<u8>, limits: Limits) -> Self {
         let bytes = mem::take(home);
         let start = bytes.len();
-        Self { bytes, home, start, depth: limits.depth, elements: 0, limits }
+        let depth = limits.depth;
+        Self { bytes, home, start, depth, elements: 0, limits, spill: None, spilled: 0 }
+    }
+
+    /// Has long runs of bytes, and what is before them, go to `spill`.
+    #[inline]
+    pub(crate) fn spilling(mut self, spill: &'a mut Spill<'a>) -> Self {
+        self.spill = Some(spill);
+        self
+    }
+
+    /// Checks the whole. If anything was spilled, what is left is too.
+    #[inline]
+    pub(crate) fn finish_spilling(&mut self) -> Result<bool> {
+        if self.spilled == 0 {
+            self.finish()?;
+            return Ok(false);
+        }
+        self.check(0)?;
+        self.spill(&[])?;
+        Ok(true)
+    }
+
+    #[inline]
+    pub(super) fn run(&mut self, run: &[u8]) -> Result<()> {
+        if run.len() >= LONG && self.spill.is_some() {
+            return self.spill(run);
+        }
+        self.bytes.extend_from_slice(run);
+        Ok(())
+    }
+
+    #[cold]
+    fn spill(&mut self, run: &[u8]) -> Result<()> {
+        let Some(spill) = &mut self.spill else { return Ok(()) };
+        let spilled = spill(&self.bytes[self.start..]).and_then(|()| spill(run));
+        spilled.map_err(<EncodeFault as ser::Error>::custom)?;
+        self.spilled += self.bytes.len() - self.start + run.len();
+        self.bytes.truncate(self.start);
+        Ok(())
     }
 
     /// Checks the whole and keeps it.
@@ -58,7 +108,7 @@ impl<'a> Encoder<'a> {
     /// Checks that so many elements more are not too many for the bytes so far.
     #[inline]
     pub(super) fn check(&mut self, more: usize) -> Result<()> {
-        let limit = self.limits.elements_for(self.bytes.len() - self.start);
+        let limit = self.limits.elements_for(self.bytes.len() - self.start + self.spilled);
         if limit < self.elements.saturating_add(more) {
             return Err(EncodeErrorKind::TooManyElements { limit }.into());
         }
@@ -66,9 +116,20 @@ impl<'a> Encoder<'a> {
     }
 
     #[inline]
-    pub(super) fn varint(&mut self, mut value: u64) {
+    pub(super) fn varint(&mut self, value: u64) {
         if value < 0x80 {
             return self.bytes.push(value as u8);
+        }
+        self.long_varint(value);
+    }
+
+    fn long_varint(&mut self, mut value: u64) {
+        if value < 1 << 56 {
+            // Seven bits to each byte, all at once: the number of turns of a loop is hard to predict.
+            let len = (63 - value.leading_zeros()) as usize / 7 + 1;
+            let spread = (0..8).fold(0, |all, at| all | (value << at) & (0x7f << (8 * at)));
+            let more = 0x8080_8080_8080_8080 & ((1 << (8 * (len - 1))) - 1);
+            return self.front_of(&u64::to_le_bytes(spread | more), len);
         }
         let mut buffer = [0; 10];
         let mut len = 0;
@@ -78,9 +139,14 @@ impl<'a> Encoder<'a> {
             len += 1;
         }
         buffer[len] = value as u8;
-        // A copy of fixed length is two instructions, one of any length is a call.
-        let end = self.bytes.len() + len + 1;
-        self.bytes.extend_from_slice(&buffer);
+        self.front_of(&buffer, len + 1);
+    }
+
+    /// Appends the first `len` bytes. A copy of fixed length is two instructions, one of any length is a call.
+    #[inline]
+    fn front_of<const N: usize>(&mut self, bytes: &[u8; N], len: usize) {
+        let end = self.bytes.len() + len;
+        self.bytes.extend_from_slice(bytes);
         self.bytes.truncate(end);
     }
 

@@ -84,8 +84,7 @@ impl<'b, 'a> Serializer for &'b mut Encoder<'a> {
     #[inline]
     fn serialize_bytes(self, value: &[u8]) -> Result<()> {
         self.varint(value.len() as u64);
-        self.bytes.extend_from_slice(value);
-        Ok(())
+        self.run(value)
     }
 
     #[inline]

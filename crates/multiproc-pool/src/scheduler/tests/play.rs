@@ -75,6 +75,18 @@ impl Worker for Puppet {
         self.answers.lock().unwrap().pop_front().unwrap_or(Answer::None)
     }
 
+    fn has_answers(&self) -> bool {
+        !self.answers.lock().unwrap().is_empty()
+    }
+
+    fn call(&self, _: u64) {}
+
+    fn call_not(&self) {}
+
+    fn rings_the_common_bell(&self) -> bool {
+        false
+    }
+
     fn board(&self) -> &Board {
         &self.board
     }
@@ -112,9 +124,9 @@ impl Puppet {
         self.answers.lock().unwrap().push_back(answer);
     }
 
-    pub(super) fn answer(&self, seq: u64, count: usize) {
+    pub(super) fn answer(&self, count: usize) {
         let outcome = Outcome::Local(Box::new(()) as Local);
-        self.say(Answer::Results { seq, count, outcome });
+        self.say(Answer::Results { count, outcome });
     }
 
     /// The places of the calls that it was given.
@@ -172,12 +184,13 @@ impl Play {
     /// Submits tasks of so many calls each.
     pub(super) fn submit(&mut self, counts: &[usize]) {
         let calls: Calls<(u8,), u8> = Calls::wire(|x: u8| x).unwrap();
-        let mut packer = calls.packer(self.job.clone());
+        let mut packer = calls.packer(self.job.clone(), usize::MAX);
+        let mut tasks = Vec::new();
         for count in counts {
-            (0..*count).for_each(|x| drop(packer.push((x as u8,))));
-            packer.end_chunk();
+            (0..*count).for_each(|x| assert!(!packer.push((x as u8,))));
+            tasks.extend(packer.end());
         }
-        self.scheduler.submit(packer.take()).unwrap();
+        self.scheduler.submit(tasks).unwrap();
     }
 
     pub(super) fn hear(&mut self, at: usize) {

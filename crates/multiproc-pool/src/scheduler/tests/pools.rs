@@ -90,7 +90,7 @@ fn worker_that_has_had_enough_tasks_is_replaced() {
     assert!(play.scheduler.wants_worker(), "at once");
     play.scheduler.not_started("not now", true);
     assert!((0..6).all(|seq| play.worker(0).begin(seq)));
-    (0..3).for_each(|task| play.worker(0).answer(2 * task, 2));
+    (0..3).for_each(|_| play.worker(0).answer(2));
     play.hear(0);
     play.bury(0, LEFT);
     assert_eq!((play.scheduler.lost(), play.done().len()), (0, 3));
@@ -135,7 +135,7 @@ fn closed_pool_does_what_is_queued_then_stops_its_workers() {
     assert_eq!(play.scheduler.submit([]), Err(TaskError::NotRunning));
     assert!(!*play.worker(0).is_stopped.lock().unwrap());
     assert!(play.worker(0).begin(0));
-    play.worker(0).answer(0, 1);
+    play.worker(0).answer(1);
     play.hear(0);
     assert!(*play.worker(0).is_stopped.lock().unwrap());
     assert!(!play.scheduler.is_over());
@@ -149,7 +149,7 @@ fn terminated_pool_fails_each_call_once() {
     let mut play = Play::new(1, 3);
     play.submit(&[3, 3]);
     assert!(play.worker(0).begin(0));
-    play.worker(0).answer(0, 1);
+    play.worker(0).answer(1);
     play.hear(0);
     play.scheduler.terminate(&TaskError::NotRunning);
     play.scheduler.terminate(&TaskError::NotRunning);

@@ -39,7 +39,7 @@ fn idle_worker_gets_half_of_what_another_has_not_begun() {
         let given: Vec<_> = idle.given.lock().unwrap().drain(..).collect();
         for (seq, _) in given {
             if idle.begin(seq) {
-                idle.answer(seq, 1);
+                idle.answer(1);
             }
         }
         play.hear(1);
@@ -56,7 +56,7 @@ fn death_costs_what_was_begun_and_nothing_else() {
     play.submit(&[5, 2]);
     let worker = play.worker(0);
     assert!((0..3).all(|seq| worker.begin(seq)));
-    worker.answer(0, 1);
+    worker.answer(1);
     play.bury(0, KILLED);
     let mut done = play.done();
     done.sort_unstable();
@@ -82,7 +82,7 @@ fn what_a_killed_worker_had_begun_is_retried_and_the_culprit_alone_is_lost() {
             if was_killed {
                 break;
             }
-            worker.answer(seq, 1);
+            worker.answer(1);
         }
         if was_killed {
             play.bury(at, KILLED);
@@ -105,7 +105,7 @@ fn answer_before_death_counts() {
     let mut play = Play::new(1, 0);
     play.submit(&[1]);
     assert!(play.worker(0).begin(0));
-    play.worker(0).answer(0, 1);
+    play.worker(0).answer(1);
     play.bury(0, KILLED);
     assert_eq!(play.done(), [(0, 1, true)]);
 }
@@ -114,10 +114,12 @@ fn answer_before_death_counts() {
 fn answers_that_nobody_asked_for_end_the_talk() {
     let mut play = Play::new(1, 0);
     play.submit(&[2]);
-    for (seq, count) in [(1, 1), (0, 3), (7, 1), (u64::MAX, 2)] {
-        play.worker(0).answer(seq, count);
-        assert!(play.scheduler.hear(play.workers[0].0), "{seq}+{count}");
-    }
+    play.worker(0)
+        .say(Answer::Results { count: 3, outcome: Outcome::Failed(TaskError::Cancelled) });
+    assert!(play.scheduler.hear(play.workers[0].0), "one too many");
+    assert_eq!(play.done(), [(0, 2, false)]);
+    play.worker(0).answer(1);
+    assert!(play.scheduler.hear(play.workers[0].0), "it has nothing to answer");
     assert_eq!(play.done(), []);
 }
 
@@ -198,10 +200,9 @@ fn handles_of_a_chunk_go_with_each_of_its_parts() {
     let handle = Handle::from(OwnedFd::from(reader));
     let calls: Calls<(Handle,), u8> = Calls::wire(|_: Handle| 0u8).unwrap();
     let job = Job::new(calls.program.clone());
-    let mut packer = calls.packer(job);
-    assert!(packer.push((handle.clone(),)).is_empty() && packer.push((handle,)).is_empty());
-    packer.end_chunk();
-    let task = packer.take().pop().unwrap();
+    let mut packer = calls.packer(job, 2);
+    assert!(!packer.push((handle.clone(),)) && !packer.push((handle,)));
+    let task = packer.end().pop().unwrap();
     let (one, two) = task.split(1);
     for part in [one.unwrap(), two.unwrap()] {
         let Input::Wire { block, .. } = &part.input else { unreachable!("of a pool") };

@@ -1,0 +1,53 @@
+//! What a pool costs that has nothing to do.
+
+use std::{fs, thread, time::Duration};
+
+use multiproc::{Context, Failure};
+use multiproc_tests::{TestResult, context_named, each_start_method, in_child, name_of};
+
+use crate::{pool, square};
+
+each_start_method! { idle_pool_sleeps }
+
+/// How often it is looked whether anybody has run, and for how long each time.
+const LOOKS: u32 = 40;
+const LOOK: Duration = Duration::from_millis(250);
+
+fn idle_pool_sleeps(ctx: &Context) -> TestResult {
+    in_child(&Context::spawn(), be_idle, (name_of(ctx),))
+}
+
+fn be_idle(method: String) -> Result<(), Failure> {
+    let pool = pool(&context_named(&method), 4)?;
+    pool.map(square, 0..1000)?;
+    let workers = pool.stats().workers.into_iter();
+    let mut tasks: Vec<_> =
+        workers.filter_map(|worker| Some(format!("/proc/{}", worker.pid?))).collect();
+    assert_eq!(tasks.len(), 4);
+    for task in fs::read_dir("/proc/self/task")? {
+        let path = task?.path();
+        if fs::read_to_string(path.join("comm"))?.starts_with("multiproc") {
+            tasks.push(path.display().to_string());
+        }
+    }
+    // After the last call it takes a moment until all have gone to sleep; from then on none runs any more.
+    for _ in 0..LOOKS {
+        let before = switches(&tasks)?;
+        thread::sleep(LOOK);
+        if switches(&tasks)? == before {
+            return Ok(());
+        }
+    }
+    Err("somebody goes on running".into())
+}
+
+/// How often each was put on a core or off it.
+fn switches(tasks: &[String]) -> Result<Vec<String>, Failure> {
+    tasks
+        .iter()
+        .map(|task| {
+            let status = fs::read_to_string(format!("{task}/status"))?;
+            Ok(status.lines().filter(|line| line.contains("ctxt_switches")).collect())
+        })
+        .collect()
+}
