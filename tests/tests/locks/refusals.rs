@@ -14,7 +14,12 @@ once! {
     without_sibling_forks,
     without_any,
 }
-once_alone! { refused_with_enosys, refused_with_eperm }
+once_alone! {
+    robust_list_is_unknown, robust_list_is_forbidden,
+    waiting_for_several_words_is_unknown, waiting_for_several_words_is_forbidden,
+    pidfds_are_unknown, pidfds_are_forbidden,
+    all_are_unknown, all_are_forbidden,
+}
 
 fn without_the_robust_list() -> TestResult {
     without("robust_list")
@@ -47,18 +52,45 @@ fn without(features: &str) -> TestResult {
     Ok(())
 }
 
-fn refused_with_enosys() -> Result<(), Failure> {
-    refused(libc::ENOSYS)
+/// What the locks stand on.
+const CALLS: [libc::c_long; 3] =
+    [libc::SYS_get_robust_list, libc::SYS_futex_waitv, libc::SYS_pidfd_open];
+
+fn robust_list_is_unknown() -> Result<(), Failure> {
+    refused(&CALLS[..1], libc::ENOSYS)
 }
 
-fn refused_with_eperm() -> Result<(), Failure> {
-    refused(libc::EPERM)
+fn robust_list_is_forbidden() -> Result<(), Failure> {
+    refused(&CALLS[..1], libc::EPERM)
 }
 
-/// In a process that may not use what the locks stand on.
-fn refused(errno: i32) -> Result<(), Failure> {
-    let calls = [libc::SYS_get_robust_list, libc::SYS_futex_waitv, libc::SYS_pidfd_open];
-    refusal::refuse(&calls, errno).map_err(|err| Failure::new(err.to_string()))?;
+fn waiting_for_several_words_is_unknown() -> Result<(), Failure> {
+    refused(&CALLS[1..2], libc::ENOSYS)
+}
+
+fn waiting_for_several_words_is_forbidden() -> Result<(), Failure> {
+    refused(&CALLS[1..2], libc::EPERM)
+}
+
+fn pidfds_are_unknown() -> Result<(), Failure> {
+    refused(&CALLS[2..], libc::ENOSYS)
+}
+
+fn pidfds_are_forbidden() -> Result<(), Failure> {
+    refused(&CALLS[2..], libc::EPERM)
+}
+
+fn all_are_unknown() -> Result<(), Failure> {
+    refused(&CALLS, libc::ENOSYS)
+}
+
+fn all_are_forbidden() -> Result<(), Failure> {
+    refused(&CALLS, libc::EPERM)
+}
+
+/// Has a lock whose holder is killed, in a process that may not make some system calls.
+fn refused(calls: &[libc::c_long], errno: i32) -> Result<(), Failure> {
+    refusal::refuse(calls, errno).map_err(|err| Failure::new(err.to_string()))?;
     let work = || -> TestResult {
         let (lock, semaphore) = (Lock::new()?, Semaphore::new(0)?);
         let ctx = Context::fork().allow_threads();
