@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use multiproc_sys::packet;
+use multiproc_sys::{descriptors, packet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -109,6 +109,7 @@ fn pack_items(
     payload: &[u8],
     fds: Vec<OwnedFd>,
 ) -> Result<Packed, StartError> {
+    descriptors::fill_standard().map_err(StartError::os("open the null device"))?;
     let image = executable::this();
     let offset = |function: Entry| {
         let outside =

@@ -4,7 +4,7 @@
 
 use std::{
     io,
-    os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd},
+    os::fd::{AsRawFd, BorrowedFd, IntoRawFd, RawFd},
 };
 
 use crate::switch::{Feature, without};
@@ -32,16 +32,29 @@ pub(crate) fn close_on_exec_from(first: RawFd) {
     }
 }
 
-/// Returns a descriptor that has none of the standard streams' numbers, which it gets where one of those was closed.
+/// Opens the null device under each standard stream's number that is free, as std does when a program begins.
+///
+/// Else what is opened next would get the number, and a child would take it for the stream that it inherits.
 ///
 /// # Errors
 ///
-/// `EMFILE`.
-pub fn above_standard(fd: OwnedFd) -> io::Result<OwnedFd> {
-    if 2 < fd.as_raw_fd() {
-        return Ok(fd);
+/// What opening `/dev/null` reports.
+pub fn fill_standard() -> io::Result<()> {
+    for number in 0..=2 {
+        // SAFETY: Asks for the marks of a descriptor.
+        if unsafe { libc::fcntl(number, libc::F_GETFD) } == -1 {
+            let null = rustix::fs::open(
+                c"/dev/null",
+                rustix::fs::OFlags::RDWR,
+                rustix::fs::Mode::empty(),
+            )?;
+            // The lowest number that is free, unless another thread was faster.
+            if null.as_raw_fd() == number {
+                let _ = null.into_raw_fd();
+            }
+        }
     }
-    Ok(rustix::io::fcntl_dupfd_cloexec(&fd, 3)?)
+    Ok(())
 }
 
 /// Makes the standard input of this process the null device.

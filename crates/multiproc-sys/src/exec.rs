@@ -63,7 +63,7 @@ pub enum Program<'a> {
 }
 
 impl Exec<'_> {
-    /// Starts the program; its standard input is the null device, as is an output that is closed here.
+    /// Starts the program; its standard input is the null device.
     ///
     /// # Errors
     ///
@@ -165,22 +165,31 @@ extern "C" fn run(plan: *mut libc::c_void) -> libc::c_int {
 
 /// Executes the program and does not return, or returns the error number of the step that failed.
 fn prepare_and_execute(plan: &Plan) -> libc::c_int {
-    let (program, socket) = (aside(plan.program.0, SOCKET), aside(plan.socket, SOCKET - 1));
-    let (Some(program), Some(socket)) = (program, socket) else { return errno() };
-    let path = c"/dev/null".as_ptr();
-    // The bare call: the library's is a point of cancellation, which concerns the parent's thread.
-    // SAFETY: Opens a file; the path is a C string.
-    let null = unsafe { libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path, libc::O_RDWR) };
-    if null < 0 || !place(null as RawFd, 0) {
-        return errno();
-    }
-    for stream in [1, 2] {
-        // Else what the program opens first would get the number, and what it prints.
-        if !is_open(stream) && !place(null as RawFd, stream) {
+    let mut program = plan.program.0;
+    if program == SOCKET {
+        // SAFETY: Duplicates a descriptor.
+        program = unsafe { libc::fcntl(program, libc::F_DUPFD_CLOEXEC, SOCKET + 1) };
+        if program < 0 {
             return errno();
         }
     }
-    if !place(socket, SOCKET) {
+    let path = c"/dev/null".as_ptr();
+    // The bare call: the library's is a point of cancellation, which concerns the parent's thread.
+    // SAFETY: Opens a file; the path is a C string.
+    let null = unsafe { libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path, libc::O_RDONLY) };
+    // It has no close-on-exec mark, in case it is number 0; any other number gets one below.
+    // SAFETY: Copies a descriptor in a table that is the child's own.
+    if null < 0 || unsafe { libc::dup2(null as RawFd, 0) } < 0 {
+        return errno();
+    }
+    let placed = if plan.socket == SOCKET {
+        // SAFETY: Clears the close-on-exec mark.
+        unsafe { libc::fcntl(SOCKET, libc::F_SETFD, 0) }
+    } else {
+        // SAFETY: As above; the copy is not close-on-exec.
+        unsafe { libc::dup2(plan.socket, SOCKET) }
+    };
+    if placed < 0 {
         return errno();
     }
     close_on_exec_from(SOCKET + 1);
@@ -211,33 +220,6 @@ fn prepare_and_execute(plan: &Plan) -> libc::c_int {
         unsafe { libc::execve(plan.program.1, plan.arguments, plan.environment) };
     }
     errno()
-}
-
-/// Returns a descriptor that is none of the numbers up to `last`, which are about to be replaced; -1 is none anyway.
-fn aside(fd: RawFd, last: RawFd) -> Option<RawFd> {
-    if !(0..=last).contains(&fd) {
-        return Some(fd);
-    }
-    // SAFETY: Duplicates a descriptor, in a table that is the child's own.
-    let fd = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, SOCKET + 1) };
-    (fd >= 0).then_some(fd)
-}
-
-fn is_open(fd: RawFd) -> bool {
-    // SAFETY: Asks for the marks of a descriptor.
-    unsafe { libc::fcntl(fd, libc::F_GETFD) != -1 }
-}
-
-/// Makes `number` a copy of `fd` that the program inherits.
-fn place(fd: RawFd, number: RawFd) -> bool {
-    let placed = if fd == number {
-        // SAFETY: Clears the close-on-exec mark.
-        unsafe { libc::fcntl(number, libc::F_SETFD, 0) }
-    } else {
-        // SAFETY: Copies a descriptor, in a table that is the child's own; the copy is not close-on-exec.
-        unsafe { libc::dup2(fd, number) }
-    };
-    placed >= 0
 }
 
 /// Sets every caught signal to its default, because a handler would run in the parent's memory; ignored ones stay so.

@@ -40,10 +40,8 @@ pub(super) fn launch(
         return Err(StartError::Lent);
     }
     let (ours, theirs) = packet::pair().map_err(StartError::os("make a socket pair"))?;
-    let theirs = kept(theirs)?;
     let line = lifeline::for_child().map_err(StartError::os("make the lifeline of a child"))?;
     let (sentinel, shown) = sentinel_pipe()?.unzip();
-    let shown = shown.map(kept).transpose()?;
     let daemon = record.daemon;
     held::prepare();
     let (record, line) = (family::prepare(record), lifeline::prepare(line));
@@ -68,11 +66,6 @@ pub(super) fn launch(
             Ok(Launched { pid, sentinel, socket: ours, is_ours: true, early: None })
         }
     }
-}
-
-/// Returns what the child keeps under a number that it does not give to a standard stream.
-fn kept(fd: OwnedFd) -> Result<OwnedFd, StartError> {
-    descriptors::above_standard(fd).map_err(StartError::os("move a descriptor"))
 }
 
 type Quiet = (StdoutLock<'static>, StderrLock<'static>, Option<RwLockWriteGuard<'static, ()>>);

@@ -19,7 +19,7 @@ use multiproc_image::{
     logging,
 };
 use multiproc_sys::{
-    lifeline, pidfd,
+    descriptors, lifeline, pidfd,
     switch::{Feature, without},
 };
 use multiproc_wire::Message;
@@ -82,6 +82,7 @@ pub(crate) fn launch(
     record: Record,
     target: &mut Option<Box<dyn Target>>,
 ) -> Result<Launched, StartError> {
+    descriptors::fill_standard().map_err(StartError::os("open the null device"))?;
     if way.method == StartMethod::Fork {
         return fork::launch(way.allow_threads, record, target);
     }
