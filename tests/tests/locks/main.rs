@@ -6,4 +6,5 @@ mod steps;
 mod storms;
 mod endings;
 mod mutex;
+mod many;
 mod refusals;
