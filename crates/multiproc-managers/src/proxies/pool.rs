@@ -6,7 +6,7 @@ use multiproc_wire::pickle::{Exception, Object, from_object, to_object};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{AsyncResultProxy, IteratorProxy, object, objects};
-use crate::{CallError, MethodError, error::chain, raise, types::Worker};
+use crate::{CallError, MethodError, Proxy, error::chain, raise, types::Worker};
 
 typed_proxy! {
     /// A proxy of a pool of worker processes that a manager's server has.
@@ -174,7 +174,7 @@ impl PoolProxy {
         F::Output: Serialize + DeserializeOwned,
         T: Serialize + DeserializeOwned + 'static,
     {
-        self.steps("imap", one(function)?, items)
+        self.later("imap", one(function)?, items)
     }
 
     /// Calls a function with each item in the workers, and goes through the results as they come.
@@ -192,7 +192,7 @@ impl PoolProxy {
         F::Output: Serialize + DeserializeOwned,
         T: Serialize + DeserializeOwned + 'static,
     {
-        self.steps("imap_unordered", one(function)?, items)
+        self.later("imap_unordered", one(function)?, items)
     }
 
     /// Has the pool take no more calls; its workers end when those there are are done.
@@ -232,22 +232,13 @@ impl PoolProxy {
         Ok(self.proxy.read(self.proxy.request(method, vec![function, items], vec![])?)?)
     }
 
-    fn later<T: Serialize, R>(
+    /// Has the server make an object of what will come of the calls.
+    fn later<T: Serialize, P: From<Proxy>>(
         &self,
         method: &str,
         function: Object,
         items: impl IntoIterator<Item = T>,
-    ) -> Result<AsyncResultProxy<R>, PoolCallError> {
-        let (items, _kept) = objects(items)?;
-        Ok(self.proxy.request_proxy(method, vec![function, items])?.into())
-    }
-
-    fn steps<T: Serialize, R>(
-        &self,
-        method: &str,
-        function: Object,
-        items: impl IntoIterator<Item = T>,
-    ) -> Result<IteratorProxy<R>, PoolCallError> {
+    ) -> Result<P, PoolCallError> {
         let (items, _kept) = objects(items)?;
         Ok(self.proxy.request_proxy(method, vec![function, items])?.into())
     }
