@@ -5,6 +5,8 @@ use std::{error::Error, io, os::fd::AsFd};
 use multiproc::{Builder, Connection, Context, Failure, Function, Process, pipe};
 use serde::{Serialize, de::DeserializeOwned};
 
+use crate::interrupts;
+
 /// Our end of the line to a held child: it says that it runs, we say that it may go on.
 pub type Line = Connection<(), ()>;
 
@@ -25,6 +27,7 @@ pub fn held_by(builder: Builder) -> Result<(Process<()>, Line), Box<dyn Error>> 
 
 /// Says that this process runs, then waits for the word to go on.
 pub fn wait_for_word(line: Line) {
+    interrupts::heed();
     // That nobody listens any more is a word, too.
     let _ = line.send(&());
     let _ = line.recv();

@@ -43,6 +43,12 @@ pub fn handle() -> io::Result<PipeReader> {
     }
 }
 
+/// Has SIGINT end this process: somebody may have started the tests with it ignored, as `nohup` in a script does.
+pub fn heed() {
+    // SAFETY: The default handler is no code of ours.
+    unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
+}
+
 /// How many signals this process has handled.
 pub fn handled() -> usize {
     HANDLED.load(Ordering::SeqCst)

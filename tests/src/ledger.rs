@@ -1,6 +1,6 @@
 //! What a process has, compared before and after: descriptors, children, zombies.
 
-use std::process;
+use std::{process, thread};
 
 use multiproc::Failure;
 
@@ -11,6 +11,7 @@ use crate::procfs;
 pub struct Ledger {
     descriptors: Vec<i32>,
     children: Vec<u32>,
+    threads: usize,
 }
 
 impl Ledger {
@@ -18,11 +19,23 @@ impl Ledger {
     pub fn take() -> Self {
         let mut children = procfs::children_and_zombies_of(process::id());
         children.sort_unstable();
-        Self { descriptors: procfs::open_descriptors(), children }
+        Self { descriptors: procfs::open_descriptors(), children, threads: procfs::threads() }
     }
 
     /// An error unless there is now what there was then: no descriptor, child or zombie more, and none less.
+    ///
+    /// While there are more threads than there were, one of them may be reaping still: then it is not over yet.
     pub fn check(&self, after: &str) -> Result<(), Failure> {
+        loop {
+            let (is_over, outcome) = (procfs::threads() <= self.threads, self.compare(after));
+            if is_over || outcome.is_ok() {
+                return outcome;
+            }
+            thread::yield_now();
+        }
+    }
+
+    fn compare(&self, after: &str) -> Result<(), Failure> {
         let now = Self::take();
         if now.descriptors != self.descriptors {
             let links: Vec<_> =

@@ -122,10 +122,12 @@ mod tests {
 
     #[test]
     fn end_of_the_command_is_enough() {
-        // What it leaves behind keeps the output open.
+        // What it leaves behind keeps the output open, until this test is over.
+        let (reader, writer) = io::pipe().unwrap();
         let mut command = Command::new("sh");
-        command.args(["-c", "sleep 1000 & echo error: $!; exit 3"]);
+        command.args(["-c", "exec 3<&0; cat <&3 & exit 3"]).stdin(reader);
         let err = check(&mut command).unwrap_err();
+        drop(writer);
         assert!(err.to_string().contains("exit status: 3"), "{err}");
     }
 }

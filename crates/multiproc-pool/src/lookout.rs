@@ -54,7 +54,12 @@ impl<K: Workers> Shared<K> {
         mut state: Guard<'a, K>,
         deadline: Option<Instant>,
     ) -> Guard<'a, K> {
+        // What is answered cannot be overdue, however long nobody has looked.
+        let is_heard = state.scheduler.is_timed() && self.hear_all(&mut state);
         let due = state.scheduler.tick();
+        if is_heard {
+            return state;
+        }
         let attempt = state.scheduler.next_attempt();
         let deadline = [deadline, due, attempt].into_iter().flatten().min();
         // Now and then it is the kernel's turn, however many answers there are.

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use multiproc::{Context, Failure, Process, ProcessError};
+use multiproc::{Context, Failure, Process, ProcessError, StartError};
 use multiproc_tests::{
     TestResult, context_named, each_start_method, held, in_child, ledger::Ledger, name_of, once,
     procfs, random::Random,
@@ -80,10 +80,8 @@ fn start_under_fire(method: String, the_server: bool) -> Result<(), Failure> {
                 );
                 started += 1;
             }
-            Err(err) => {
-                println!("refused: {err:?}");
-                refused += 1;
-            }
+            Err(StartError::Refused { .. } | StartError::Os { .. }) => refused += 1,
+            Err(err) => return Err(err.into()),
         }
     }
     over.store(true, Ordering::Relaxed);

@@ -26,7 +26,8 @@ fn sleep_if(x: u64) -> u64 {
 
 // complaint: 15
 fn call_that_takes_too_long_fails_alone(ctx: &Context) -> TestResult {
-    let timeout = Duration::from_millis(100);
+    // Long beside the calls that are to succeed, on a machine with other work too.
+    let timeout = Duration::from_millis(500);
     let pool = Pool::builder()
         .processes(2)
         .context(ctx.clone())

@@ -14,7 +14,7 @@ use multiproc_process::{Context, Failure, get_all_start_methods};
 use multiproc_shm::Block;
 
 /// How long all tests of the binary together may take before one counts as hung.
-const PATIENCE: Duration = Duration::from_secs(400);
+const PATIENCE: Duration = Duration::from_secs(1200);
 
 /// Ends the binary, should a test hang.
 pub(crate) fn watchdog() {

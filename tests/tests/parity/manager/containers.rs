@@ -1,5 +1,7 @@
 //! Lists, dicts, sets, namespaces, values and arrays.
 
+use std::collections::BTreeMap;
+
 use multiproc::{
     Context, Failure, Manager,
     managers::{
@@ -343,6 +345,7 @@ fn use_dict(dict: DictProxy<String, i64>) -> Result<(), Failure> {
     assert_eq!((dict.len()?, dict.get_item("a")?, dict.get("a")?), (1, 7, Some(7)));
     assert_eq!((dict.keys()?, dict.values()?), (vec!["a".to_owned()], vec![7]));
     assert_eq!(dict.items()?, [("a".to_owned(), 7)]);
+    assert_eq!(dict.as_proxy().call::<_, BTreeMap<String, i64>>("copy", ())?["a"], 7);
     assert_eq!(dict.pop("a")?, 7);
     Ok(())
 }

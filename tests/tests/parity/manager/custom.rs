@@ -184,7 +184,10 @@ fn method_may_return_shared_objects() -> TestResult {
     let child = shared.child()?;
     drop(shared);
     assert_eq!((child.g()?, child.g()?), (11, 12));
-    assert_eq!(manager.number_of_objects()?, 1);
+    // What a process that another test forks meanwhile has inherited counts for as long as that lives.
+    while manager.number_of_objects()? != 1 {
+        std::thread::yield_now();
+    }
     Ok(())
 }
 

@@ -1,6 +1,8 @@
 //! Starting and ending managers.
 
 use std::{
+    fs,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -11,14 +13,14 @@ use std::{
 
 use multiproc::{
     Context, Failure, Manager,
-    connection::{Address, Client},
+    connection::Address,
     managers::{
         BaseManager, Call, ManagerError, NamespaceProxy, Reply, Shared, SyncManager, Type,
         ValueProxy,
         types::{Namespace, Value},
     },
 };
-use multiproc_tests::{TestResult, each_start_method, once, once_alone};
+use multiproc_tests::{Scratch, TestResult, each_start_method, once, once_alone, procfs};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 once! {
@@ -27,13 +29,12 @@ once! {
     slow_server_is_terminated,
     server_ignores_interrupts,
     standard_types_are_known,
-    objects_are_counted,
     server_that_cannot_listen_says_so,
     captured_value_is_for_this_process_only,
     deaf_server_is_killed,
 }
 
-once_alone! { server_is_named_after_its_manager }
+once_alone! { server_is_named_after_its_manager, objects_are_counted }
 
 each_start_method! {
     initializer_runs_once,
@@ -69,7 +70,7 @@ fn drop_ends_the_server() -> TestResult {
     Ok(())
 }
 
-/// Keeps the server from hearing anything.
+/// Keeps the server from hearing anything, once it has said so by a file.
 struct Deaf;
 
 impl Shared for Deaf {
@@ -77,7 +78,9 @@ impl Shared for Deaf {
         &["listen"]
     }
 
-    fn call(self: Arc<Self>, _: Call) -> Reply {
+    fn call(self: Arc<Self>, mut call: Call) -> Reply {
+        let at: PathBuf = call.take_args().take("at").unwrap();
+        fs::write(at, "").unwrap();
         loop {
             thread::park();
         }
@@ -90,19 +93,19 @@ impl Shared for Deaf {
 
 // parity: manager.shutdown-exitcode, manager.shutdown-timeout
 fn slow_server_is_terminated() -> TestResult {
+    let folder = Scratch::new(env!("CARGO_TARGET_TMPDIR"), "deaf")?;
     let manager = BaseManager::builder()
         .add(Type::once("Deaf", || Deaf))
         .shutdown_timeout(Duration::from_millis(50))
         .start()?;
     let deaf = manager.create("Deaf", ())?;
     let call = {
-        let deaf = deaf.clone();
-        thread::spawn(move || deaf.call_method("listen", ()))
+        let (deaf, at) = (deaf.clone(), folder.join("deaf"));
+        thread::spawn(move || deaf.call_method("listen", (at,)))
     };
-    // Once it does not answer any more, it is at it.
-    let moment = Duration::from_millis(50);
-    let client = || Client::builder().authkey(multiproc::current_process().authkey());
-    while client().connect_timeout::<(), (), _>(manager.address(), moment).is_ok() {}
+    while !folder.join("deaf").exists() {
+        thread::yield_now();
+    }
     assert_eq!(manager.shutdown_code()?, Some(-15));
     assert!(call.join().unwrap().unwrap_err().is_lost());
     Ok(())
@@ -111,14 +114,24 @@ fn slow_server_is_terminated() -> TestResult {
 // parity: manager.shutdown-timeout
 fn deaf_server_is_killed() -> TestResult {
     let deaf = BaseManager::builder().shutdown_timeout(Duration::from_millis(50)).start()?;
-    kill_process(pid(&deaf), Signal::STOP)?;
+    stop(&deaf)?;
     assert_eq!(deaf.shutdown_code()?, Some(-9));
     // Unless said otherwise it has a second to end by itself, and another to be terminated.
     let deaf = BaseManager::builder().start()?;
-    kill_process(pid(&deaf), Signal::STOP)?;
+    stop(&deaf)?;
     let start = Instant::now();
     assert_eq!(deaf.shutdown_code()?, Some(-9));
     assert!(Duration::from_secs(2) <= start.elapsed());
+    Ok(())
+}
+
+/// Stops the server; a signal that comes before it has stopped would end it.
+fn stop(manager: &BaseManager) -> TestResult {
+    let pid = pid(manager);
+    kill_process(pid, Signal::STOP)?;
+    while procfs::state(pid.as_raw_nonzero().get().cast_unsigned()) != Some('T') {
+        thread::yield_now();
+    }
     Ok(())
 }
 
@@ -161,7 +174,7 @@ fn standard_types_are_known() -> TestResult {
 }
 
 // parity: manager.number-of-objects, proxy.refcount-drop
-fn objects_are_counted() -> TestResult {
+fn objects_are_counted() -> Result<(), Failure> {
     let manager = Manager::start()?;
     let (list, dict) = (manager.list([1])?, manager.dict::<i64, i64>([])?);
     let clone = list.clone();

@@ -63,16 +63,17 @@ fn block_that_cannot_be_tracked_is_freed() -> TestResult {
     let client = BaseManager::builder().address(manager.address()).connect()?;
     let client = SharedMemoryManager::from(client);
     manager.shutdown()?;
+    // Only those of this size: other tests are at work too.
+    let size = 1_000_000 + std::process::id() as usize;
     let ours = || -> Result<usize, std::io::Error> {
         let names = std::fs::read_dir("/dev/shm")?;
         let mut open = 0;
         for name in names {
-            // Only those of this size: other tests are at work too.
-            open += usize::from(name?.metadata().is_ok_and(|data| data.len() == 12345));
+            open += usize::from(name?.metadata().is_ok_and(|data| data.len() == size as u64));
         }
         Ok(open)
     };
-    assert!(client.shared_memory(12345).unwrap_err().is_lost());
+    assert!(client.shared_memory(size).unwrap_err().is_lost());
     assert_eq!(ours()?, 0);
     Ok(())
 }

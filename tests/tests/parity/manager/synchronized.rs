@@ -213,7 +213,7 @@ fn barrier_lets_all_pass_together() -> TestResult {
     Ok(())
 }
 
-// parity: barrier.parties-invalid
+// parity: barrier.parties-invalid, manager.flavour-barrier
 fn barrier_breaks_by_abort_and_time() -> TestResult {
     let manager = Manager::start()?;
     let err = manager.barrier(0).unwrap_err();
@@ -241,6 +241,7 @@ fn barrier_breaks_by_abort_and_time() -> TestResult {
     Ok(())
 }
 
+// parity: manager.flavour-condition-event, manager.flavour-barrier
 fn condition_and_barrier_across_processes(ctx: &Context) -> TestResult {
     let manager = Manager::start()?;
     let (condition, value) = (manager.condition()?, manager.value(0i32)?);

@@ -10,7 +10,7 @@ use multiproc::{
     simplex,
     synchronize::ConditionError,
 };
-use multiproc_tests::TestResult;
+use multiproc_tests::{TestResult, interrupts};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{SHORT, another, sent, takes_its_time, until_asleep};
@@ -210,15 +210,28 @@ fn begin_and_wait_for_four(condition: Condition, value: Mutex<i32>) {
 fn useless_notifies_do_not_end_a_wait_for(ctx: &Context) -> TestResult {
     let condition = Condition::new()?;
     let guard = condition.guard()?;
-    let child = ctx.start(notify_three_times, (condition.clone(),))?;
-    assert!(!takes_its_time(|| condition.wait_for_timeout(|| false, SHORT))?);
+    let child = ctx.process().daemon(true).start(notify_again_and_again, (condition.clone(),))?;
+    // The child may take longer than that to come to life.
+    loop {
+        let mut looks = 0;
+        let never = || {
+            looks += 1;
+            false
+        };
+        assert!(!takes_its_time(|| condition.wait_for_timeout(never, SHORT))?);
+        // Before the wait, when it was over, and at least once between: notified in vain.
+        if 2 < looks {
+            break;
+        }
+    }
     drop(guard);
-    child.result()?;
+    child.kill()?;
+    child.join()?;
     Ok(())
 }
 
-fn notify_three_times(condition: Condition) {
-    for _ in 0..3 {
+fn notify_again_and_again(condition: Condition) {
+    loop {
         let _guard = condition.guard().unwrap();
         condition.notify(1).unwrap();
     }
@@ -250,9 +263,7 @@ fn sigint_ends_a_process_that_waits(ctx: &Context) -> TestResult {
 }
 
 fn wait_for_a_minute(condition: Condition) {
-    // Somebody may have started the tests with SIGINT ignored.
-    // SAFETY: The default handler is no code of ours.
-    unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
+    interrupts::heed();
     let _guard = condition.guard().unwrap();
     let _ = condition.wait_timeout(Duration::from_secs(60));
 }
