@@ -1,7 +1,7 @@
 //! Sizes: of pools, chunks and inputs.
 
-use multiproc::{Context, Pool, PoolError, TaskError, process_cpu_count};
-use multiproc_tests::{TestResult, each_start_method, once};
+use multiproc::{Context, Failure, Pool, PoolError, TaskError, process_cpu_count};
+use multiproc_tests::{TestResult, each_start_method, once, once_alone, stderr};
 use serde::{Serialize, Serializer, ser};
 
 use super::{pool, square};
@@ -9,9 +9,11 @@ use super::{pool, square};
 each_start_method! { empty_inputs_give_empty_results, workers_have_names_and_are_daemonic }
 
 once! {
-    pool_has_the_size_it_was_given, no_size_is_an_error, large_pool_works, chunks_are_as_python_cuts_them,
+    pool_has_the_size_it_was_given, no_size_is_an_error, chunks_are_as_python_cuts_them,
     any_iterator_will_do, what_cannot_be_encoded_is_an_error,
 }
+
+once_alone! { large_pool_works }
 
 // parity: pool.empty-inputs, imap.empty
 fn empty_inputs_give_empty_results(ctx: &Context) -> TestResult {
@@ -50,10 +52,13 @@ fn no_size_is_an_error() -> TestResult {
 }
 
 // parity: pool.large-pool
-fn large_pool_works() -> TestResult {
+fn large_pool_works() -> Result<(), Failure> {
+    let heard = stderr::capture()?;
     let pool = Pool::new(200)?;
     assert_eq!(pool.map(square, 0..1000)?.iter().sum::<u64>(), 332_833_500);
     assert_eq!(pool.workers_lost(), 0);
+    drop(pool);
+    assert_eq!(stderr::text(&heard)?, "");
     Ok(())
 }
 
