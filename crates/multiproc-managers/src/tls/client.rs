@@ -20,7 +20,10 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use super::{imp::TlsClient, relay::relay};
+use super::{
+    imp::TlsClient,
+    relay::{Ending, relay},
+};
 use crate::{CallError, client::Line};
 
 /// Longer than any server takes to answer whom it means to serve.
@@ -84,7 +87,8 @@ fn connect(
         let greeting = async {
             let server = TcpStream::connect((&*host, port)).await?;
             server.set_nodelay(true)?;
-            Ok((connector.connect(name, server).await?, UnixStream::from_std(inside)?))
+            let inside = Ending(UnixStream::from_std(inside)?);
+            Ok((connector.connect(name, Ending(server)).await?, inside))
         };
         let late = |_| Err(io::ErrorKind::TimedOut.into());
         let (result, both) = match time::timeout(limit, greeting).await.unwrap_or_else(late) {

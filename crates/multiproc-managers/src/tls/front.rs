@@ -13,7 +13,10 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::{imp::TlsServer, relay::relay};
+use super::{
+    imp::TlsServer,
+    relay::{Ending, relay},
+};
 
 /// How long a client may take for TLS's own handshake.
 const HANDSHAKE: Duration = Duration::from_secs(20);
@@ -126,6 +129,6 @@ async fn serve(
 async fn admit(client: TcpStream, acceptor: TlsAcceptor, inside: PathBuf) -> io::Result<()> {
     client.set_nodelay(true)?;
     // Until then it costs a task and a descriptor, and holds up nobody.
-    let client = time::timeout(HANDSHAKE, acceptor.accept(client)).await??;
-    relay(client, UnixStream::connect(inside).await?).await
+    let client = time::timeout(HANDSHAKE, acceptor.accept(Ending(client))).await??;
+    relay(client, Ending(UnixStream::connect(inside).await?)).await
 }

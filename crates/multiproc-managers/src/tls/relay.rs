@@ -1,8 +1,14 @@
 //! Carrying bytes from one stream to another, both ways.
 
-use std::io;
+use std::{
+    io,
+    os::fd::AsFd,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
+use rustix::net::{Shutdown, shutdown};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf, split};
 
 /// What is carried at once. A client has two of these, and little else.
 const MOST: usize = 16 << 10;
@@ -32,5 +38,57 @@ async fn carry(
         to.write_all(&buffer[..got]).await?;
         // What TLS has sealed may wait for more otherwise.
         to.flush().await?;
+    }
+}
+
+/// A socket of a relay, which ends when it is dropped, however the relay ends.
+///
+/// To close it is not enough: a forked child has a copy, and the other end would wait for that.
+pub(super) struct Ending<S: AsFd>(pub(super) S);
+
+impl<S: AsFd> Drop for Ending<S> {
+    fn drop(&mut self) {
+        // What has ended already, or was never connected, has nobody who waits.
+        let _ = shutdown(&self.0, Shutdown::Both);
+    }
+}
+
+impl<S: AsFd + AsyncRead + Unpin> AsyncRead for Ending<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(context, buffer)
+    }
+}
+
+impl<S: AsFd + AsyncWrite + Unpin> AsyncWrite for Ending<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(context, bytes)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
     }
 }

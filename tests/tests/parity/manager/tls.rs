@@ -4,6 +4,7 @@ use std::{
     error::Error,
     io::{Read, Write},
     net::TcpStream,
+    sync::mpsc,
     thread,
 };
 
@@ -14,14 +15,16 @@ use multiproc::{
         BaseManager, DictProxy, ManagerError, SyncManager, TlsClient, TlsServer, types::Queue,
     },
 };
-use multiproc_tests::{TestResult, each_start_method, once};
+use multiproc_tests::{TestResult, each_start_method, held, once};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustix::process::{Pid, Signal, kill_process};
 
 once! {
     server_elsewhere_is_used_by_those_who_trust_it,
     who_is_not_trusted_is_not_talked_to,
     clients_that_speak_no_tls_hold_up_nobody,
     address_that_is_not_of_tcp_is_an_error,
+    killed_server_is_lost_though_a_child_has_copies,
 }
 
 each_start_method! { proxies_take_the_trust_along }
@@ -145,6 +148,29 @@ fn address_that_is_not_of_tcp_is_an_error() -> TestResult {
     let broken = TlsServer::from_pem(certificate, "no key");
     let builder = BaseManager::builder().address("127.0.0.1:0").tls_server(broken);
     assert!(matches!(builder.get_server(), Err(ManagerError::Io(_))));
+    Ok(())
+}
+
+fn killed_server_is_lost_though_a_child_has_copies() -> TestResult {
+    let (_, identity) = self_signed()?;
+    let manager = SyncManager::builder().address("127.0.0.1:0").authkey("k").tls_server(identity);
+    let manager = SyncManager::from(manager.start()?);
+    let queue = manager.queue::<i64>(0)?;
+    let (tell, told) = mpsc::channel();
+    let waiting = queue.clone();
+    let waiter = thread::spawn(move || {
+        tell.send(waiting.qsize()).unwrap();
+        waiting.get()
+    });
+    told.recv()??;
+    // It has copies of all that is connected, and keeps them.
+    let (child, line) = held(&Context::fork().allow_threads())?;
+    let pid = Pid::from_raw(manager.pid().ok_or("no pid")?.cast_signed()).ok_or("no pid")?;
+    kill_process(pid, Signal::KILL)?;
+    assert!(waiter.join().unwrap().unwrap_err().is_lost());
+    assert!(child.is_alive());
+    line.send(&())?;
+    child.join()?;
     Ok(())
 }
 
