@@ -3,7 +3,7 @@
 use std::{
     io,
     os::{fd::OwnedFd, unix::net::UnixStream as StdStream},
-    sync::{Arc, mpsc},
+    sync::{Arc, Mutex, PoisonError, mpsc},
     time::Duration,
 };
 
@@ -30,14 +30,18 @@ use crate::{CallError, client::Line};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What carries the bytes of all connections of this process: one thread, made when first needed.
-static RELAYS: ForkLocal<Result<Handle, String>> =
-    ForkLocal::new(|_| start().map_err(|err| err.to_string()));
+static RELAYS: ForkLocal<Mutex<Option<Handle>>> = ForkLocal::new(|_| Mutex::default());
 
-fn start() -> io::Result<Handle> {
+/// Where relays run. What the system refuses now it may grant to the next one who asks.
+fn relays() -> io::Result<Handle> {
+    let mut relays = RELAYS.get().lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(relays) = &*relays {
+        return Ok(relays.clone());
+    }
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let handle = runtime.handle().clone();
     threads::spawn("multiproc-tls", move || runtime.block_on(std::future::pending::<()>()))?;
-    Ok(handle)
+    Ok(relays.insert(handle).clone())
 }
 
 /// Makes a connection by TLS that has shown the key.
@@ -78,7 +82,7 @@ fn connect(
     let name = ServerName::try_from(name)
         .map_err(|err| io::Error::new(io::ErrorKind::InvalidInput, err))?;
     let connector = TlsConnector::from(Arc::new(client.config()?));
-    let relays = RELAYS.get().as_ref().map_err(|text| io::Error::other(text.clone()))?;
+    let relays = relays()?;
     let (ours, inside) = StdStream::pair()?;
     inside.set_nonblocking(true)?;
     let (tell, told) = mpsc::sync_channel::<io::Result<()>>(1);
