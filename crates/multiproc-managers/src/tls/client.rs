@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    net::ToSocketAddrs,
     os::{fd::OwnedFd, unix::net::UnixStream as StdStream},
     sync::{Arc, Mutex, PoisonError, mpsc},
     time::Duration,
@@ -78,6 +79,8 @@ fn connect(
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
     };
+    // Here, and not by the runtime: it would have a thread for this that a fork must not find.
+    let servers: Vec<_> = (&*host, port).to_socket_addrs()?.collect();
     let name = client.name().unwrap_or(&host).to_owned();
     let name = ServerName::try_from(name)
         .map_err(|err| io::Error::new(io::ErrorKind::InvalidInput, err))?;
@@ -89,7 +92,7 @@ fn connect(
     let (shown, seen) = oneshot::channel();
     relays.spawn(async move {
         let greeting = async {
-            let server = TcpStream::connect((&*host, port)).await?;
+            let server = TcpStream::connect(&*servers).await?;
             server.set_nodelay(true)?;
             let inside = Ending(UnixStream::from_std(inside)?);
             Ok((connector.connect(name, Ending(server)).await?, inside))

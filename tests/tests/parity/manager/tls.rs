@@ -15,7 +15,7 @@ use multiproc::{
         BaseManager, DictProxy, ManagerError, SyncManager, TlsClient, TlsServer, types::Queue,
     },
 };
-use multiproc_tests::{TestResult, each_start_method, held, once};
+use multiproc_tests::{TestResult, each_start_method, held, once, once_alone};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -26,6 +26,8 @@ once! {
     address_that_is_not_of_tcp_is_an_error,
     killed_server_is_lost_though_a_child_has_copies,
 }
+
+once_alone! { program_that_has_looked_up_a_host_may_fork }
 
 each_start_method! { proxies_take_the_trust_along }
 
@@ -171,6 +173,20 @@ fn killed_server_is_lost_though_a_child_has_copies() -> TestResult {
     assert!(child.is_alive());
     line.send(&())?;
     child.join()?;
+    Ok(())
+}
+
+fn program_that_has_looked_up_a_host_may_fork() -> Result<(), Failure> {
+    let (certificate, identity) = self_signed().map_err(|err| err.to_string())?;
+    let manager = SyncManager::builder().address("127.0.0.1:0").authkey("k").tls_server(identity);
+    let manager = manager.context(Context::spawn()).start()?;
+    let Address::Tcp(address) = manager.address() else { return Err("no port".into()) };
+    let by_name = Address::Host("localhost".to_owned(), address.port());
+    let client = client(&by_name, TlsClient::pinned(certificate))?;
+    assert_eq!(client.number_of_objects()?, 0);
+    // Refused where there are threads of which it does not know whether they hold anything.
+    let child = Context::fork().start(|| 7, ())?;
+    assert_eq!(child.result()?, 7);
     Ok(())
 }
 
