@@ -11,7 +11,7 @@ typed_proxy! {
     /// # If a process dies
     ///
     /// Its lock is free again when the holder's connection ends; one that waits is forgotten, and what
-    /// it was told goes to the next one.
+    /// it was told before it had the lock again goes to the next one.
     ///
     /// # Python
     ///

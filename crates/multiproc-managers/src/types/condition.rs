@@ -13,7 +13,7 @@ use crate::{Call, Caller, Owner, Reply, Shared, raise, server::Entry};
 /// # If a process dies
 ///
 /// Its lock is free again, as [`RLock`] and [`Lock`] say. One that waits is forgotten, and what it was
-/// told before it noticed is told to the next one.
+/// told before it had the lock again is told to the next one.
 ///
 /// # Python
 ///
@@ -90,6 +90,8 @@ impl Shared for Condition {
                         let depth = self.lock.give_all();
                         let told = within(limit, waiting.told()).await.is_some() || waiting.stop();
                         self.lock.take(owner, depth, None).await;
+                        // Not before: one that is gone now can make nothing of what it was told.
+                        waiting.settle();
                         Ok(told)
                     });
                 }

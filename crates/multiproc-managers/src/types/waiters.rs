@@ -20,7 +20,7 @@ impl Waiters {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let (tell, told) = oneshot::channel();
         locked(&self.queue).push_back((number, tell));
-        Waiting { waiters: self, number, told, done: false }
+        Waiting { waiters: self, number, told, was_told: false, settled: false }
     }
 
     /// Tells the first `count` of those who are still there.
@@ -36,32 +36,38 @@ impl Waiters {
     }
 }
 
-/// One who waits. Dropped after being told and before noticing, it tells the next one instead.
+/// One who waits. Dropped after being told and before it is settled, it tells the next one instead.
 pub(super) struct Waiting<'a> {
     waiters: &'a Waiters,
     number: u64,
     told: oneshot::Receiver<()>,
-    done: bool,
+    was_told: bool,
+    settled: bool,
 }
 
 impl Waiting<'_> {
     /// Waits to be told.
     pub(super) async fn told(&mut self) {
         let _ = (&mut self.told).await;
-        self.done = true;
+        self.was_told = true;
     }
 
     /// Stops waiting, and returns whether it was told nevertheless.
     pub(super) fn stop(&mut self) -> bool {
         locked(&self.waiters.queue).retain(|(number, _)| *number != self.number);
-        self.done = self.done || self.told.try_recv().is_ok();
-        self.done
+        self.was_told = self.was_told || self.told.try_recv().is_ok();
+        self.was_told
+    }
+
+    /// Ends the wait: what it was told is its own.
+    pub(super) fn settle(mut self) {
+        self.settled = true;
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        if !self.done && self.stop() {
+        if !self.settled && self.stop() {
             self.waiters.tell(1);
         }
     }

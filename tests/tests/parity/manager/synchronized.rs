@@ -29,6 +29,7 @@ each_start_method! {
     condition_and_barrier_across_processes,
     killed_holder_s_lock_is_free,
     killed_waiter_takes_nothing,
+    notification_of_a_killed_waiter_goes_to_the_next_one,
     killed_waiter_breaks_the_barrier,
 }
 
@@ -337,6 +338,42 @@ fn wait_for_item(
     ready.release()?;
     queue.get()?;
     Ok(())
+}
+
+fn notification_of_a_killed_waiter_goes_to_the_next_one(ctx: &Context) -> TestResult {
+    let manager = Manager::start()?;
+    let (condition, held, ready) = (manager.condition()?, manager.lock()?, manager.semaphore(0)?);
+    let args = (condition.clone(), held.clone(), ready.clone());
+    let first = ctx.process().daemon(true).start(wait_with_a_lock, args)?;
+    ready.acquire()?;
+    // It waits once it has let go of the lock, and the next one behind it.
+    drop(condition.guard()?);
+    let (next, is_ready) = (condition.clone(), ready.clone());
+    let next = thread::spawn(move || -> Result<(), CallError> {
+        let _guard = next.guard()?;
+        is_ready.release()?;
+        next.wait()
+    });
+    ready.acquire()?;
+    let guard = condition.guard()?;
+    condition.notify(1)?;
+    first.kill()?;
+    // The server has heard of it.
+    held.acquire()?;
+    drop(guard);
+    next.join().unwrap()?;
+    Ok(())
+}
+
+fn wait_with_a_lock(
+    condition: ConditionProxy,
+    held: LockProxy,
+    ready: SemaphoreProxy,
+) -> Result<(), Failure> {
+    held.acquire()?;
+    condition.acquire()?;
+    ready.release()?;
+    Ok(condition.wait()?)
 }
 
 fn killed_waiter_breaks_the_barrier(ctx: &Context) -> TestResult {
