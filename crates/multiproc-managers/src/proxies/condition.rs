@@ -93,7 +93,10 @@ impl ConditionProxy {
         mut predicate: impl FnMut() -> Result<bool, CallError>,
         timeout: Duration,
     ) -> Result<bool, CallError> {
-        let end = Instant::now() + timeout;
+        // A time that no clock can show is as good as no limit.
+        let Some(end) = Instant::now().checked_add(timeout) else {
+            return self.wait_for(predicate).map(|()| true);
+        };
         loop {
             if predicate()? {
                 return Ok(true);

@@ -162,6 +162,7 @@ fn condition_wakes_as_many_as_are_told() -> TestResult {
     assert!(!condition.wait_timeout(MOMENT)?);
     assert!(!condition.wait_for_timeout(|| Ok(false), MOMENT)?);
     assert!(condition.wait_for_timeout(|| Ok(true), MOMENT)?);
+    assert!(condition.wait_for_timeout(|| Ok(true), Duration::MAX)?);
     condition.notify_all()?;
     let event = manager.event()?;
     assert!(!event.wait_timeout(MOMENT)?);
