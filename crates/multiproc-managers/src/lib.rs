@@ -88,7 +88,7 @@ pub use proxies::{
     ValueProxy,
 };
 pub use server::Server;
-pub use shared::{Answer, Call, Caller, Filed, Outcome, Owner, Reply, Shared};
+pub use shared::{Answer, Call, Caller, Filed, Lent, Outcome, Owner, Reply, Shared};
 pub use shared_type::{SharedType, Sharing};
 #[cfg(feature = "tls")]
 pub use tls::{TlsClient, TlsServer};

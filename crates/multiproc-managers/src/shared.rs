@@ -162,6 +162,8 @@ pub enum Answer {
     Value(Object),
     /// A long value, of which the caller makes its copy from a file.
     Filed(Filed),
+    /// A value that was taken out of a shared object, with what its proxies refer to.
+    Lent(Lent),
     /// A shared object, of which the caller gets a proxy.
     Shared {
         /// The name of its type.
@@ -177,6 +179,12 @@ pub struct Filed {
     pub(crate) told: Object,
     pub(crate) file: LongFile,
 }
+
+/// A value with the shared objects that its proxies refer to, as the standard types answer with.
+///
+/// They stay until the caller has had the time to refer to them itself.
+#[derive(Debug)]
+pub struct Lent(pub(crate) Held);
 
 macro_rules! answers {
     ($($type:ty),*) => {$(

@@ -124,6 +124,15 @@ def sync_client(address, key):
     assert outer[0]['b'] == 2 and isinstance(outer[0], DictProxy)
     del inner
     assert outer[0].copy() == {'a': 1, 'b': 2}
+    # What is taken out of an object that alone referred to it is there.
+    outer[:] = [manager.list([7])]
+    assert list(outer.pop()) == [7]
+    outer = manager.dict(x=manager.list([7]))
+    assert list(outer.pop('x')) == [7]
+    outer = manager.Queue()
+    outer.put(manager.list([7]))
+    assert list(outer.get()) == [7]
+    outer = manager.list()
     namespace = manager.Namespace(x=1)
     namespace.y = namespace.x + 1
     assert str(namespace) == 'Namespace(x=1, y=2)'
@@ -183,7 +192,7 @@ def sync_client(address, key):
     raises(ValueError, tasks.task_done)
     # What no plain data is arrives as an error, and costs no more.
     raises(managers.RemoteError, outer.append, threading.current_thread)
-    assert len(outer) == 1
+    assert len(outer) == 0
 
 
 if __name__ == '__main__':

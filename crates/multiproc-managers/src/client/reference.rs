@@ -18,7 +18,8 @@ impl Reference {
     /// Has the server count one more.
     pub(crate) fn take(endpoint: &Endpoint, ident: &str) -> Result<Self, CallError> {
         let session = Session::with(endpoint)?;
-        session.control("incref", vec![ident.into()], vec![])?;
+        // Over this thread's connection, where the object may have been lent.
+        session.ask("incref", vec![ident.into()], vec![])?;
         Ok(Self::adopt(session, ident))
     }
 

@@ -128,7 +128,20 @@ impl Session {
         exchange(&endpoint.dial()?, None, "shutdown", vec![], vec![])?.value().map(drop)
     }
 
-    /// Asks the server itself for something.
+    /// Asks the server itself for something, over this thread's connection: it may take its time.
+    pub(crate) fn ask(
+        self: &Arc<Self>,
+        method: &str,
+        args: Vec<Object>,
+        kwargs: Vec<(Object, Object)>,
+    ) -> Result<Object, CallError> {
+        match &self.kind {
+            Kind::Ours { .. } => self.call(None, method, args, kwargs)?.value(),
+            Kind::Python => self.control(method, args, kwargs),
+        }
+    }
+
+    /// Asks the server itself for something that it does at once.
     pub(crate) fn control(
         &self,
         method: &str,

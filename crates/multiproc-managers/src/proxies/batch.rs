@@ -56,6 +56,9 @@ impl Batch {
 
     /// Makes the calls, and returns what each came to.
     ///
+    /// What proxies in the results refer to is there until this thread makes its next call: make
+    /// [`Proxy`]s of those that are wanted first, by [`Proxy::from_object`].
+    ///
     /// # Errors
     ///
     /// [`CallError`] when the server cannot be reached: any of the calls may have been made. All

@@ -91,9 +91,9 @@ impl Proxy {
 
     /// Calls a method and returns what it returned.
     ///
-    /// The arguments are a tuple, `(x,)` for one, `()` for none. What proxies in the result refer to, this
-    /// does not keep there: of a method that returns a shared object ask by [`call`](Self::call) for a
-    /// `Proxy`.
+    /// The arguments are a tuple, `(x,)` for one, `()` for none. What proxies in the result refer to is
+    /// there until this thread makes its next call: ask by [`call`](Self::call) for what has `Proxy`s in it, or make
+    /// them by [`from_object`](Self::from_object) first. Of a method that returns a shared object ask by `call`.
     ///
     /// # Errors
     ///

@@ -82,8 +82,9 @@ impl Guest {
         }
     }
 
-    fn incref(&self, ident: &str) -> Result<Object, Exception> {
+    fn incref(&mut self, ident: &str) -> Result<Object, Exception> {
         let entry = self.table.find(ident).ok_or_else(|| raise::key_error(ident.into()))?;
+        self.unlend(&entry);
         self.refer(entry);
         Ok(Object::None)
     }

@@ -1,6 +1,7 @@
 //! One client's connection.
 
 use std::{
+    collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
@@ -16,7 +17,7 @@ use super::{
     message::{Message, Request},
     session::{Holdings, Session},
 };
-use crate::{Answer, Args, Caller, Filed, Outcome, Reply, values::LongFile};
+use crate::{Answer, Args, Caller, Filed, Lent, Outcome, Reply, values::LongFile};
 
 /// A connection of a client, with all that goes when it ends.
 pub(super) struct Guest {
@@ -30,6 +31,9 @@ pub(super) struct Guest {
     pub(super) takes_files: bool,
     /// A request that came while another was answered.
     early: Option<Vec<u8>>,
+    /// What the proxies in the last reply refer to, until the client refers to it itself: it does so
+    /// over this connection, or before it asks for anything else here.
+    lent: VecDeque<Arc<Entry>>,
     buffer: Vec<u8>,
 }
 
@@ -52,9 +56,16 @@ const LONG: usize = 1 << 20;
 impl Guest {
     pub(super) fn new(table: Arc<Table>, connection: Connection<LongFile, ()>) -> Self {
         let holdings = Holdings::new(table.owner());
-        let connection = connection.read_ahead();
-        let (session, early, buffer) = (None, None, vec![]);
-        Self { table, session, holdings, connection, takes_files: false, early, buffer }
+        Self {
+            table,
+            session: None,
+            holdings,
+            connection: connection.read_ahead(),
+            takes_files: false,
+            early: None,
+            lent: VecDeque::new(),
+            buffer: vec![],
+        }
     }
 
     pub(super) fn caller(&self) -> Caller {
@@ -109,7 +120,11 @@ impl Guest {
     }
 
     async fn answer_one(&mut self) -> Result<(), Over> {
-        let reply = match self.next().await? {
+        let request = self.next().await?;
+        if !matches!(&request, Ok(request) if request.is_incref()) {
+            self.lent.clear();
+        }
+        let reply = match request {
             Ok(Request { ident: Some(ident), method, args }) => {
                 self.dispatch(&ident, method, args).await?
             }
@@ -198,7 +213,7 @@ impl Guest {
             return Ok(Message::fault("KeyError", &format!("'{ident}'")));
         };
         if !entry.exposes(&method) {
-            return Ok(fallback(&entry, &method));
+            return Ok(self.fallback(&entry, &method));
         }
         if entry.shared.has_holders() {
             self.holdings.touch(&entry);
@@ -221,14 +236,48 @@ impl Guest {
                 Ok(outcome) => outcome,
                 Err(err) => return Ok(Message::fault("RuntimeError", &panic_text(err))),
             },
-            Reply::Unknown(method) => return Ok(fallback(&entry, &method)),
+            Reply::Unknown(method) => return Ok(self.fallback(&entry, &method)),
         };
         Ok(self.message(outcome, returns))
     }
 
-    fn message(&self, outcome: Outcome, returns: Option<String>) -> Message {
+    /// The client refers to an object itself.
+    pub(super) fn unlend(&mut self, entry: &Arc<Entry>) {
+        // They come in the order in which they were lent.
+        if let Some(place) = self.lent.iter().position(|lent| Arc::ptr_eq(lent, entry)) {
+            self.lent.remove(place);
+        }
+    }
+
+    /// What every shared object does, exposed or not.
+    fn fallback(&mut self, entry: &Entry, method: &str) -> Message {
+        match method {
+            "__str__" | "__repr__" => Message::Return(entry.shared.repr().into()),
+            "#GETVALUE" => match entry.shared.value() {
+                Ok(value) => self.lend(value),
+                Err(exception) => Message::raised(&exception),
+            },
+            _ => {
+                let typeid = &entry.typeid;
+                let text = format!("method '{method}' of {typeid} object is not in exposed");
+                Message::fault("AttributeError", &text)
+            }
+        }
+    }
+
+    /// Answers with a copy of what is in a shared object, which others may change before it arrives.
+    fn lend(&mut self, value: Object) -> Message {
+        self.lent.extend(self.table.referents(&value));
+        Message::Return(value)
+    }
+
+    fn message(&mut self, outcome: Outcome, returns: Option<String>) -> Message {
         match outcome {
-            Ok(Answer::Value(value)) => Message::Return(value),
+            Ok(Answer::Value(value)) => self.lend(value),
+            Ok(Answer::Lent(Lent(held))) => {
+                self.lent.extend(held.referents.iter().flat_map(|entries| entries.iter().cloned()));
+                Message::Return(held.object)
+            }
             Ok(Answer::Filed(Filed { told, file })) => Message::File(told, file),
             Ok(Answer::Shared { typeid, object }) => {
                 let typeid = returns.unwrap_or(typeid);
@@ -291,20 +340,5 @@ impl Guest {
             self.buffer = vec![];
         }
         Ok(())
-    }
-}
-
-/// What every shared object does, exposed or not.
-fn fallback(entry: &Entry, method: &str) -> Message {
-    match method {
-        "__str__" | "__repr__" => Message::Return(entry.shared.repr().into()),
-        "#GETVALUE" => match entry.shared.value() {
-            Ok(value) => Message::Return(value),
-            Err(exception) => Message::raised(&exception),
-        },
-        _ => {
-            let text = format!("method '{method}' of {} object is not in exposed", entry.typeid);
-            Message::fault("AttributeError", &text)
-        }
     }
 }

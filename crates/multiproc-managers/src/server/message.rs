@@ -17,6 +17,11 @@ pub(super) struct Request {
 }
 
 impl Request {
+    /// Returns whether the client refers to an object from now on.
+    pub(super) fn is_incref(&self) -> bool {
+        self.ident.is_none() && self.method == "incref"
+    }
+
     /// Reads a request.
     ///
     /// # Errors

@@ -117,14 +117,17 @@ impl Dict {
             "clear" => map.clear(),
             "pop" => {
                 let name = args.required("key")?;
-                let default = args.object("default");
-                let found = map.remove(&Key::of(&name)?).map(|(_, value)| value.object);
-                result = found.or(default).ok_or_else(|| raise::key_error(name))?;
+                let default = args.object("default").map(Answer::from);
+                args.finish()?;
+                let found = map.remove(&Key::of(&name)?).map(|(_, value)| value.into());
+                return found.or(default).ok_or_else(|| raise::key_error(name));
             }
             "popitem" => {
                 let empty = || raise::key_error("popitem(): dictionary is empty".into());
-                let (name, value) = map.pop().ok_or_else(empty)?;
-                result = Object::Tuple(vec![name, value.object]);
+                args.finish()?;
+                let (name, mut value) = map.pop().ok_or_else(empty)?;
+                value.object = Object::Tuple(vec![name, value.object]);
+                return Ok(value.into());
             }
             "setdefault" => {
                 let name = args.required("key")?;
@@ -175,18 +178,20 @@ impl Dict {
             .map_err(|err| raise::type_error(crate::error::chain(&err)))?;
         let key = Key::of(&name)?;
         loop {
-            let (stamp, before) = {
+            let (stamp, held) = {
                 let map = locked(&self.0);
-                (map.stamp(&key), map.get(&key).map(|value| value.object.clone()))
+                (map.stamp(&key), map.get(&key).cloned())
             };
+            let before = held.as_ref().map(|value| value.object.clone());
             // A panic is the function's, the dict stays as it was.
             let after = catch_unwind(AssertUnwindSafe(|| function.call((before,))))
                 .unwrap_or_else(|_| Err(raise::runtime_error("the function panicked")))?;
-            let value = Held::new(after.clone(), call.table.referents(&after));
+            let referents = call.table.referents(&after);
+            let value = Held::new(after, referents);
             let mut map = locked(&self.0);
             if map.stamp(&key) == stamp {
-                map.insert(key, name, value);
-                return Ok(after.into());
+                map.insert(key, name, value.clone());
+                return Ok(value.into());
             }
         }
     }

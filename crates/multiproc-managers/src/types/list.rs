@@ -6,7 +6,7 @@ use multiproc_wire::pickle::{Exception, Global, Instance, Made, Object};
 
 use super::locked;
 use crate::{
-    Call, Reply, Shared, raise,
+    Call, Outcome, Reply, Shared, raise,
     values::{Held, Place, elements, equal, place, sort},
 };
 
@@ -57,7 +57,7 @@ impl List {
         Ok(Arc::new(Self(Mutex::new(items))))
     }
 
-    fn answer(&self, method: &str, mut call: Call) -> Result<Object, Exception> {
+    fn answer(&self, method: &str, mut call: Call) -> Outcome {
         let mut args = call.take_args();
         let mut items = locked(&self.0);
         let items = &mut *items;
@@ -134,7 +134,8 @@ impl List {
                 let Ok(Place::One(at)) = place(&index, items.len(), "list") else {
                     return Err(raise::index_error("pop index out of range"));
                 };
-                result = items.remove(at).object;
+                args.finish()?;
+                return Ok(items.remove(at).into());
             }
             "remove" => {
                 let value = args.required("value")?;
@@ -153,7 +154,7 @@ impl List {
             _ => return Err(raise::attribute_error(format!("list has no method '{method}'"))),
         }
         args.finish()?;
-        Ok(result)
+        Ok(result.into())
     }
 }
 

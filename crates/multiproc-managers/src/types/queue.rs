@@ -11,7 +11,7 @@ use multiproc_wire::pickle::{Exception, Object};
 use tokio::sync::Notify;
 
 use super::{locked, within};
-use crate::{Args, Call, Reply, Shared, args::duration, raise, values::Held};
+use crate::{Answer, Args, Call, Outcome, Reply, Shared, args::duration, raise, values::Held};
 
 /// A queue that lives in a manager's server.
 ///
@@ -88,12 +88,12 @@ impl Queue {
         Ok(())
     }
 
-    fn try_get(&self) -> Result<Object, Obstacle> {
+    fn try_get(&self) -> Result<Answer, Obstacle> {
         let mut state = locked(&self.state);
         match state.items.pop_front() {
             Some(item) => {
                 self.less.notify_one();
-                Ok(item.object)
+                Ok(item.into())
             }
             None if state.shut_down => Err(Obstacle::Raise(raise::queue("ShutDown"))),
             None => Err(Obstacle::Wait),
@@ -101,7 +101,7 @@ impl Queue {
     }
 
     /// Does it at once, or when it can be done.
-    fn eventually<T: Into<Object> + Send + 'static>(
+    fn eventually<T: Into<Answer> + Send + 'static>(
         self: Arc<Self>,
         patience: Result<(bool, Option<Duration>), Exception>,
         failure: &'static str,
@@ -113,7 +113,7 @@ impl Queue {
             Err(err) => return Reply::Done(Err(err)),
         };
         match attempt(&self) {
-            Ok(value) => return Reply::value(value),
+            Ok(value) => return Reply::Done(Ok(value.into())),
             Err(Obstacle::Raise(err)) => return Reply::Done(Err(err)),
             Err(Obstacle::Wait) if !block => return Reply::Done(Err(raise::queue(failure))),
             Err(Obstacle::Wait) => {}
@@ -130,7 +130,7 @@ impl Queue {
                     }
                 }
             };
-            within(limit, done).await.unwrap_or_else(|| Err(raise::queue(failure)))
+            within::<Outcome>(limit, done).await.unwrap_or_else(|| Err(raise::queue(failure)))
         })
     }
 

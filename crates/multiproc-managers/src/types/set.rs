@@ -95,8 +95,10 @@ impl Set {
                 result = set.contains_key(&Key::of(&args.required("value")?)?).into();
             }
             "__iter__" => {
-                let items: Vec<_> = copies(set).map(Ok).collect();
-                let object = Arc::new(Iter::new(items.into_iter()));
+                // What they refer to is there as long as the iterator is.
+                let items: Vec<_> = set.values().cloned().collect();
+                let step = move |at| items.get(at).map(|item: &Held| Ok(item.object.clone()));
+                let object = Arc::new(Iter::new((0..).map_while(step)));
                 return Ok(Answer::Shared { typeid: "Iterator".to_owned(), object });
             }
             "add" => {
@@ -110,7 +112,8 @@ impl Set {
             }
             "pop" => {
                 let empty = || raise::key_error("pop from an empty set".into());
-                result = set.pop_first().ok_or_else(empty)?.1.object;
+                args.finish()?;
+                return Ok(set.pop_first().ok_or_else(empty)?.1.into());
             }
             "clear" => set.clear(),
             "copy" => result = Object::Set(copies(set).collect()),

@@ -7,6 +7,7 @@
 //! OMITTED: the serializer `xmlrpclib`.
 
 mod containers;
+mod nested;
 mod synchronized;
 mod queues;
 mod pools;
