@@ -20,6 +20,8 @@ use crate::{
 /// [`forget`](Self::forget) is told of every client whose connection has ended. A call that is under
 /// way for it is dropped, where it waits.
 ///
+/// An object that nobody refers to any more is dropped by a thread that may wait.
+///
 /// # Python
 ///
 /// Any object whose methods are called by proxies.
@@ -128,7 +130,7 @@ impl Call {
     /// Returns the shared object that a proxy among the arguments refers to, if it lives here.
     #[must_use]
     pub fn referent(&self, proxy: &Object) -> Option<Arc<dyn Shared>> {
-        Some(self.table.referent(proxy)?.shared.clone())
+        Some(self.table.referent(proxy)?.shared().clone())
     }
 
     pub(crate) fn hold(&self, object: Object) -> Held {

@@ -113,7 +113,7 @@ impl Guest {
 
     fn debug_info(&self) -> String {
         let line = |entry: &Arc<Entry>| {
-            let shown: String = entry.shared.repr().chars().take(75).collect();
+            let shown: String = entry.shared().repr().chars().take(75).collect();
             // Strangers of one object share one reference of ours, and so does this list.
             let strangers = self.table.strangers(entry.id);
             let count = Arc::strong_count(entry) - 1 + strangers.saturating_sub(1);

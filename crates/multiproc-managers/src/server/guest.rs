@@ -215,7 +215,7 @@ impl Guest {
         if !entry.exposes(&method) {
             return Ok(self.fallback(&entry, &method));
         }
-        if entry.shared.has_holders() {
+        if entry.shared().has_holders() {
             self.holdings.touch(&entry);
             if let Some(session) = &self.session {
                 session.holdings.touch(&entry);
@@ -224,7 +224,7 @@ impl Guest {
         let returns = entry.returns.iter().find(|(name, _)| *name == method);
         let returns = returns.map(|(_, typeid)| typeid.clone());
         let call = self.call_of(method, args);
-        let shared = entry.shared.clone();
+        let shared = entry.shared().clone();
         let reply = match catch_unwind(AssertUnwindSafe(|| shared.call(call))) {
             Ok(reply) => reply,
             Err(payload) => return Ok(Message::fault("RuntimeError", &payload_text(&*payload))),
@@ -252,8 +252,8 @@ impl Guest {
     /// What every shared object does, exposed or not.
     fn fallback(&mut self, entry: &Entry, method: &str) -> Message {
         match method {
-            "__str__" | "__repr__" => Message::Return(entry.shared.repr().into()),
-            "#GETVALUE" => match entry.shared.value() {
+            "__str__" | "__repr__" => Message::Return(entry.shared().repr().into()),
+            "#GETVALUE" => match entry.shared().value() {
                 Ok(value) => self.lend(value),
                 Err(exception) => Message::raised(&exception),
             },

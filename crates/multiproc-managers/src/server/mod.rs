@@ -7,7 +7,8 @@ mod guest;
 mod control;
 mod message;
 mod looking;
+mod aside;
 mod serve;
 
 pub use self::serve::Server;
-pub(crate) use self::{entry::Entry, table::Table};
+pub(crate) use self::{aside::drop_aside, entry::Entry, table::Table};

@@ -6,7 +6,7 @@ use multiproc_connection::{AcceptError, Address, Connection, Listener};
 use multiproc_image::logging;
 use tokio::{runtime, time};
 
-use super::{Table, control::unlink_segments, guest::Guest, table::lock};
+use super::{Table, aside, control::unlink_segments, guest::Guest, table::lock};
 use crate::{registry::Registry, tls::Front, values::LongFile};
 
 /// A server of shared objects that runs in this process.
@@ -81,6 +81,7 @@ impl Server {
         runtime.spawn(async move { table.looking.run().await });
         runtime.block_on(accept(&self.listener, &self.table));
         runtime.shutdown_background();
+        aside::wait(LAST_DROPS);
         if let Some(front) = self.front {
             front.stop();
         }
@@ -93,6 +94,9 @@ impl Server {
         move || table.stop.notify_one()
     }
 }
+
+/// How long the drops of shared objects may take that are under way when the server ends.
+const LAST_DROPS: Duration = Duration::from_secs(1);
 
 /// How long to wait before accepting again when the system has refused: out of descriptors, until a
 /// client leaves.

@@ -92,7 +92,7 @@ impl Drop for Holdings {
     fn drop(&mut self) {
         let touched = std::mem::take(&mut *lock(&self.touched));
         for entry in touched.into_values().filter_map(|entry| entry.upgrade()) {
-            entry.shared.forget(self.owner);
+            entry.shared().forget(self.owner);
         }
     }
 }

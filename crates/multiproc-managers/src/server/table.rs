@@ -87,13 +87,8 @@ impl Table {
         if let Some(entry) = known.and_then(Weak::upgrade) {
             return entry;
         }
-        let exposed = registration.and_then(|registration| registration.exposed.clone());
-        let exposed = exposed.unwrap_or_else(|| {
-            shared.methods().iter().map(|method| (*method).to_owned()).collect()
-        });
-        let returns = registration.map(|known| known.returns.clone()).unwrap_or_default();
-        let (id, typeid, table) = (self.number(), typeid.to_owned(), Arc::downgrade(self));
-        let entry = Arc::new(Entry { id, typeid, exposed, returns, shared, table });
+        let (id, typeid) = (self.number(), typeid.to_owned());
+        let entry = Arc::new(Entry::new(id, typeid, registration, shared, self));
         objects.by_id.insert(id, Arc::downgrade(&entry));
         objects.by_place.insert(place, id);
         entry
@@ -102,7 +97,7 @@ impl Table {
     pub(super) fn remove(&self, entry: &Entry) {
         let mut objects = lock(&self.objects);
         objects.by_id.remove(&entry.id);
-        let place = Arc::as_ptr(&entry.shared).cast::<()>() as usize;
+        let place = Arc::as_ptr(entry.shared()).cast::<()>() as usize;
         if objects.by_place.get(&place) == Some(&entry.id) {
             objects.by_place.remove(&place);
         }

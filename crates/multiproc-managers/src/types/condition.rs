@@ -44,7 +44,7 @@ impl Condition {
         }
         let fault = || raise::type_error("lock must be a proxy of a lock of this manager");
         let entry = call.entry(&lock).ok_or_else(fault)?;
-        let shared: Arc<dyn Any + Send + Sync> = entry.shared.clone();
+        let shared: Arc<dyn Any + Send + Sync> = entry.shared().clone();
         let (lock, by_thread) = match shared.downcast::<RLock>() {
             Ok(lock) => (lock.0.clone(), true),
             Err(shared) => match shared.downcast::<Lock>() {

@@ -3,7 +3,6 @@
 use std::{
     fmt,
     sync::{Arc, OnceLock},
-    thread,
 };
 
 use multiproc_image::FnRef;
@@ -21,6 +20,7 @@ use crate::{
     Answer, Args, Call, Outcome, Reply, Shared, SharedError,
     error::chain,
     raise,
+    server::drop_aside,
     values::{Held, elements},
 };
 
@@ -207,9 +207,7 @@ impl Drop for Kept {
         // Its end is waited for, which the thread that serves must not do.
         let Some(pool) = self.0.take() else { return };
         pool.terminate();
-        let ending = thread::Builder::new().name("multiproc-pool-end".to_owned());
-        // Without a thread it is dropped here, and waited for.
-        let _ = ending.spawn(move || drop(pool));
+        drop_aside(pool);
     }
 }
 

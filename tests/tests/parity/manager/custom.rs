@@ -1,6 +1,9 @@
 //! Types of the user's own.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, Condvar, Mutex},
+    thread,
+};
 
 use multiproc::managers::{
     Args, BaseManager, Call, CallError, MethodError, Reply, Shared, SharedError, Sharing, Type,
@@ -19,6 +22,8 @@ once! {
     type_without_create_method_is_not_made,
     types_belong_to_their_manager,
     panic_costs_one_call,
+    drop_that_waits_or_panics_is_nobody_else_s_trouble,
+    constructor_that_waits_holds_up_no_other_proxy,
     unserialisable_argument_is_not_sent,
 }
 
@@ -244,6 +249,109 @@ fn panic_costs_one_call() -> TestResult {
 /// What no pickle can hold: a map with maps as keys.
 #[derive(Serialize)]
 struct Unwritable(std::collections::BTreeMap<std::collections::BTreeMap<u8, u8>, u8>);
+
+/// In the server's process: who waits there, and whether it may go on.
+static GATE: (Mutex<Gate>, Condvar) =
+    (Mutex::new(Gate { waiting: 0, open: false }), Condvar::new());
+
+struct Gate {
+    waiting: usize,
+    open: bool,
+}
+
+impl Gate {
+    fn change(change: impl FnOnce(&mut Self)) {
+        change(&mut GATE.0.lock().unwrap());
+        GATE.1.notify_all();
+    }
+
+    fn wait_until(enough: impl Fn(&Self) -> bool) {
+        drop(GATE.1.wait_while(GATE.0.lock().unwrap(), |gate| !enough(gate)).unwrap());
+    }
+
+    fn pass() {
+        Self::change(|gate| gate.waiting += 1);
+        Self::wait_until(|gate| gate.open);
+    }
+}
+
+struct Keeper;
+
+#[multiproc::shared]
+impl Keeper {
+    pub fn new() -> Self {
+        Self
+    }
+
+    /// Returns once somebody stands at the gate.
+    pub fn watch(&self) {
+        Gate::wait_until(|gate| 0 < gate.waiting);
+    }
+
+    pub fn open(&self) {
+        Gate::change(|gate| gate.open = true);
+    }
+}
+
+/// Does something at its end.
+struct Ends(fn());
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0();
+    }
+}
+
+impl Shared for Ends {
+    fn methods(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn call(self: Arc<Self>, call: Call) -> Reply {
+        Reply::unknown(&call)
+    }
+
+    fn repr(&self) -> String {
+        "<Ends>".to_owned()
+    }
+}
+
+fn drop_that_waits_or_panics_is_nobody_else_s_trouble() -> TestResult {
+    let manager = BaseManager::builder()
+        .register::<Keeper>()
+        .add(Type::with("Lingers", |_| Ok(Ends(Gate::pass))))
+        .add(Type::with("Explodes", |_| Ok(Ends(|| panic!("of no use any more")))))
+        .start()?;
+    let keeper = manager.create_of::<Keeper>(())?;
+    drop(manager.create("Lingers", ())?);
+    keeper.watch()?;
+    drop(manager.create("Explodes", ())?);
+    // All are served, this one over the connection that the panic would have ended. A child that another
+    // test forks meanwhile refers to what this process refers to.
+    while manager.number_of_objects()? != 1 {
+        thread::yield_now();
+    }
+    keeper.open()?;
+    assert_eq!(manager.shutdown_code()?, Some(0));
+    Ok(())
+}
+
+fn constructor_that_waits_holds_up_no_other_proxy() -> TestResult {
+    let slow = Type::with("Slow", |_| {
+        Gate::pass();
+        Ok(Ends(|| {}))
+    });
+    let opens = Type::with("Opens", |_| Ok(Ends(|| Gate::change(|gate| gate.open = true))));
+    let manager = BaseManager::builder().register::<Keeper>().add(slow).add(opens).start()?;
+    let (keeper, opens) = (manager.create_of::<Keeper>(())?, manager.create("Opens", ())?);
+    thread::scope(|scope| {
+        let making = scope.spawn(|| manager.create("Slow", ()).map(drop));
+        keeper.watch()?;
+        assert_eq!(manager.number_of_objects()?, 2);
+        drop(opens);
+        Ok(making.join().unwrap()?)
+    })
+}
 
 // parity: proxy.unserialisable-argument, remote_manager.alt-serialiser-limits
 fn unserialisable_argument_is_not_sent() -> TestResult {
