@@ -114,7 +114,7 @@ impl BaseManager {
     ) -> Result<Proxy, CallError> {
         let session = self.session()?;
         args.insert(0, typeid.into());
-        let made = session.control("create", args, kwargs)?;
+        let made = session.ask("create", args, kwargs)?;
         let [ident, exposed] = made.as_tuple().unwrap_or_default() else {
             return Err(CallError::Malformed);
         };
