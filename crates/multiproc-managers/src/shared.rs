@@ -106,6 +106,8 @@ pub struct Call {
     pub(crate) has_proxies: bool,
     /// True if the caller can take a long value by way of a file.
     pub(crate) takes_files: bool,
+    /// True if the arguments are so long that others should not wait for what is made of them.
+    pub(crate) is_long: bool,
 }
 
 impl Call {

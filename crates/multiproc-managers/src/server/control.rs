@@ -71,6 +71,7 @@ impl Guest {
             table: self.table.clone(),
             has_proxies,
             takes_files: self.takes_files,
+            is_long: self.is_long,
         }
     }
 

@@ -17,7 +17,10 @@ use super::{
     message::{Message, Request},
     session::{Holdings, Session},
 };
-use crate::{Answer, Args, Caller, Filed, Lent, Outcome, Reply, values::LongFile};
+use crate::{
+    Answer, Args, Caller, Filed, Lent, Outcome, Reply,
+    values::{LONG, LongFile},
+};
 
 /// A connection of a client, with all that goes when it ends.
 pub(super) struct Guest {
@@ -31,6 +34,8 @@ pub(super) struct Guest {
     pub(super) takes_files: bool,
     /// A request that came while another was answered.
     early: Option<Vec<u8>>,
+    /// True if the request was a long one.
+    pub(super) is_long: bool,
     /// What the proxies in the last reply refer to, until the client refers to it itself: it does so
     /// over this connection, or before it asks for anything else here.
     lent: VecDeque<Arc<Entry>>,
@@ -50,8 +55,8 @@ pub(super) enum Over {
     Served,
 }
 
-/// From this size on a request is read on a thread of its own, so that nobody else waits for it.
-const LONG: usize = 1 << 20;
+/// What a buffer may keep for the next reply.
+const KEPT: usize = 64 << 10;
 
 impl Guest {
     pub(super) fn new(table: Arc<Table>, connection: Connection<LongFile, ()>) -> Self {
@@ -63,6 +68,7 @@ impl Guest {
             connection: connection.read_ahead(),
             takes_files: false,
             early: None,
+            is_long: false,
             lent: VecDeque::new(),
             buffer: vec![],
         }
@@ -314,7 +320,8 @@ impl Guest {
             None => self.connection.recv_bytes_async().await?,
         };
         self.table.looking.asked();
-        let object = if bytes.len() < LONG {
+        self.is_long = LONG <= bytes.len();
+        let object = if !self.is_long {
             decode(&bytes)
         } else {
             match spawn_blocking(move || decode(&bytes)).await {
@@ -330,13 +337,17 @@ impl Guest {
             Message::File(_, file) => Some(file.clone()),
             _ => None,
         };
-        message.write(&mut self.buffer).map_err(|_| Over::Unwritable)?;
+        let is_long = message.is_long();
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let write = move || message.write(&mut buffer).map(|()| buffer);
+        let written = if is_long { spawn_blocking(write).await } else { Ok(write()) };
+        self.buffer = written.ok().and_then(Result::ok).ok_or(Over::Unwritable)?;
         self.connection.send_bytes_async(&self.buffer).await?;
         if let Some(file) = file {
             self.connection.send_async(&file).await?;
         }
         self.table.looking.replied();
-        if LONG < self.buffer.capacity() {
+        if KEPT < self.buffer.capacity() {
             self.buffer = vec![];
         }
         Ok(())

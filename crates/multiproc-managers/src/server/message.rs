@@ -4,7 +4,7 @@ use multiproc_wire::pickle::{Exception, Object, ObjectError, Protocol, encode_in
 
 use crate::{
     Args,
-    values::{KIND, LongFile},
+    values::{KIND, LongFile, is_long},
 };
 
 /// One request: `(ident, method, args, kwargs)`.
@@ -79,6 +79,15 @@ impl Message {
 
     pub(super) fn raised(exception: &Exception) -> Self {
         Self::Traceback(format!("{}: {}\n", exception.class.name, text(exception)))
+    }
+
+    /// Returns whether it takes its time to write.
+    pub(super) fn is_long(&self) -> bool {
+        match self {
+            Self::Return(value) => is_long(value),
+            Self::Error(exception) => exception.args.iter().any(is_long),
+            Self::Traceback(_) | Self::File(..) | Self::Proxy(_) => false,
+        }
     }
 
     pub(super) fn into_object(self) -> Object {

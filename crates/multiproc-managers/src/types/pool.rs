@@ -21,7 +21,7 @@ use crate::{
     error::chain,
     raise,
     server::drop_aside,
-    values::{Held, elements},
+    values::{Held, LONG, elements},
 };
 
 /// A pool of worker processes that a manager's server has, for all its clients.
@@ -73,49 +73,6 @@ impl Pool {
         Ok(Arc::new(Self(Arc::new(Kept(OnceLock::from(pool))))))
     }
 
-    fn apply(
-        &self,
-        call: &Call,
-        args: &mut Args,
-    ) -> Result<impl Future<Output = Outcome> + use<>, Exception> {
-        let function = function(args)?;
-        let argument = call.hold(args.object("args").unwrap_or_else(|| Object::Tuple(vec![])));
-        no_functions(args)?;
-        let job = (function, pickled(&argument.object)?);
-        let pool = self.0.clone();
-        let result = pool.get().apply_async(work, job);
-        Ok(async move {
-            let outcome =
-                result.await.map_err(SharedError::into_exception).and_then(|reply| opened(&reply));
-            // What the argument refers to is there until the worker is done with it, and so is the pool.
-            drop((argument, pool));
-            outcome.map(Answer::Value)
-        })
-    }
-
-    /// Has a function called with each of many, and awaits all.
-    fn map(
-        &self,
-        call: &Call,
-        args: &mut Args,
-    ) -> Result<impl Future<Output = Outcome> + use<>, Exception> {
-        let (held, jobs, chunksize) = jobs(call, args)?;
-        let pool = self.0.clone();
-        Ok(async move {
-            let submitting = pool.clone();
-            // Many items take their time, and others are served meanwhile.
-            let submitted = spawn_blocking(move || match chunksize {
-                None => submitting.get().map_async(work_at, jobs),
-                Some(size) => submitting.get().chunksize(size).map_async(work_at, jobs),
-            });
-            let result = submitted.await.map_err(|err| raise::runtime_error(err.to_string()))?;
-            let replies = result.await.map_err(SharedError::into_exception)?;
-            drop((held, pool));
-            let results = replies.iter().map(|reply| opened(reply)).collect::<Result<_, _>>()?;
-            Ok(Object::List(results).into())
-        })
-    }
-
     fn imap(&self, call: &Call, args: &mut Args, ordered: bool) -> Outcome {
         let (held, jobs, chunksize) = jobs(call, args)?;
         let mut chunks: Vec<Chunk> = vec![];
@@ -128,13 +85,63 @@ impl Pool {
             }
             let result = self.0.get().chunksize(size).map_async(work_at, some);
             chunks.push(Box::pin(async move {
-                let replies = result.await.map_err(SharedError::into_exception)?;
-                Ok(replies.iter().map(|reply| opened(reply)).collect())
+                all_opened(result.await.map_err(SharedError::into_exception)?).await
             }));
         }
         let steps = Steps::new(chunks, ordered, (held, self.0.clone()));
         Ok(Answer::Shared { typeid: "Iterator".to_owned(), object: Arc::new(Iter::awaited(steps)) })
     }
+}
+
+/// Has a worker call a function, and returns what awaits the result.
+fn apply(
+    pool: Arc<Kept>,
+    call: &Call,
+    args: &mut Args,
+) -> Result<impl Future<Output = Outcome> + use<>, Exception> {
+    let function = function(args)?;
+    let argument = call.hold(args.object("args").unwrap_or_else(|| Object::Tuple(vec![])));
+    no_functions(args)?;
+    let job = (function, pickled(&argument.object)?);
+    let result = pool.get().apply_async(work, job);
+    Ok(async move {
+        let reply = result.await.map_err(SharedError::into_exception)?;
+        let mut results = all_opened(vec![reply]).await?;
+        // What the argument refers to is there until the worker is done with it, and so is the pool.
+        drop((argument, pool));
+        results.remove(0).map(Answer::Value)
+    })
+}
+
+/// Has a function called with each of many, and returns what awaits all.
+fn map(
+    pool: Arc<Kept>,
+    call: &Call,
+    args: &mut Args,
+) -> Result<impl Future<Output = Outcome> + use<>, Exception> {
+    let (held, jobs, chunksize) = jobs(call, args)?;
+    let result = match chunksize {
+        None => pool.get().map_async(work_at, jobs),
+        Some(size) => pool.get().chunksize(size).map_async(work_at, jobs),
+    };
+    Ok(async move {
+        let replies = result.await.map_err(SharedError::into_exception)?;
+        drop((held, pool));
+        let results = all_opened(replies).await?.into_iter().collect::<Result<_, _>>()?;
+        Ok(Object::List(results).into())
+    })
+}
+
+/// Has the workers given something to do, by a thread of its own if that takes its time: others are served
+/// meanwhile.
+async fn given<F: Send + 'static>(
+    takes_time: bool,
+    give: impl FnOnce() -> Result<F, Exception> + Send + 'static,
+) -> Result<F, Exception> {
+    if !takes_time {
+        return give();
+    }
+    spawn_blocking(give).await.unwrap_or_else(|err| Err(raise::runtime_error(err.to_string())))
 }
 
 impl Shared for Pool {
@@ -158,18 +165,16 @@ impl Shared for Pool {
         let mut args = call.take_args();
         let method = std::mem::take(&mut call.method);
         match &*method {
-            "apply" => match self.apply(&call, &mut args) {
-                Ok(outcome) => Reply::later(outcome),
-                Err(err) => Reply::Done(Err(err)),
-            },
-            "apply_async" => self.apply(&call, &mut args).map(AsyncResult::share).into(),
+            "apply" | "apply_async" => {
+                let (pool, takes_time) = (self.0.clone(), call.is_long);
+                let coming = given(takes_time, move || apply(pool, &call, &mut args));
+                answered(coming, method == "apply")
+            }
             // How an item becomes arguments is the matter of the function that the proxy makes.
-            "map" | "starmap" => match self.map(&call, &mut args) {
-                Ok(outcome) => Reply::later(outcome),
-                Err(err) => Reply::Done(Err(err)),
-            },
-            "map_async" | "starmap_async" => {
-                self.map(&call, &mut args).map(AsyncResult::share).into()
+            "map" | "starmap" | "map_async" | "starmap_async" => {
+                let pool = self.0.clone();
+                let coming = given(true, move || map(pool, &call, &mut args));
+                answered(coming, !method.ends_with("_async"))
             }
             "imap" | "imap_unordered" => {
                 Reply::blocking(move || self.imap(&call, &mut args, method == "imap"))
@@ -194,6 +199,20 @@ impl Shared for Pool {
     fn repr(&self) -> String {
         format!("{:?}", self.0.get())
     }
+}
+
+/// Answers with the result, or at once with what awaits it.
+fn answered<F>(
+    coming: impl Future<Output = Result<F, Exception>> + Send + 'static,
+    waits: bool,
+) -> Reply
+where
+    F: Future<Output = Outcome> + Send + 'static,
+{
+    Reply::later(async move {
+        let outcome = coming.await?;
+        if waits { outcome.await } else { Ok(AsyncResult::share(outcome)) }
+    })
 }
 
 impl Kept {
@@ -240,6 +259,13 @@ fn reply(
         Err(exception) => Object::Tuple(vec![false.into(), exception.into()]),
     };
     encode(&object, Protocol::default())
+}
+
+/// Reads what workers have made of calls.
+async fn all_opened(replies: Vec<Vec<u8>>) -> Result<Vec<Result<Object, Exception>>, Exception> {
+    let length: usize = replies.iter().map(Vec::len).sum();
+    let open = move || Ok(replies.iter().map(|reply| opened(reply)).collect());
+    given(LONG <= length, open).await
 }
 
 /// Reads what a worker has made of a call.

@@ -8,6 +8,7 @@ mod equality;
 mod order;
 mod index;
 mod elements;
+mod length;
 
 pub(crate) use self::{
     elements::elements,
@@ -15,6 +16,7 @@ pub(crate) use self::{
     held::Held,
     index::{Place, place},
     key::Key,
+    length::{LONG, is_long},
     long::{KIND, Long, LongFile},
     order::sort,
     ordered_map::OrderedMap,
