@@ -62,11 +62,18 @@ fn open(session: &Arc<Session>) -> Result<Line, CallError> {
 
 /// Has the server keep a new connection, and returns what it says.
 pub(super) fn introduce(connection: &Line) -> Result<Object, CallError> {
+    exchange(connection, None, INTRODUCTION, own_name(), vec![])?.value()
+}
+
+pub(super) const INTRODUCTION: &str = "accept_connection";
+
+/// This thread, as it introduces itself.
+pub(super) fn own_name() -> Vec<Object> {
     let mut name = family::record().name.clone();
     if let Some(thread) = thread::current().name().filter(|name| *name != "main") {
         name = format!("{name}|{thread}");
     }
-    exchange(connection, None, "accept_connection", vec![name.into()], vec![])?.value()
+    vec![name.into()]
 }
 
 fn take(number: u64) -> Option<Line> {

@@ -1,8 +1,12 @@
 //! Requests and replies on a connection.
 
-use std::{cell::RefCell, thread, time::Instant};
+use std::{
+    cell::RefCell,
+    io, thread,
+    time::{Duration, Instant},
+};
 
-use multiproc_connection::{RecvError, TryRecvError};
+use multiproc_connection::{RecvError, RecvTimeoutError, TryRecvError};
 use multiproc_wire::pickle::{
     Exception, Globals, Limits, Object, Protocol, decode_with, encode_into,
 };
@@ -75,10 +79,28 @@ pub(super) fn exchange(
     kwargs: Vec<(Object, Object)>,
 ) -> Result<Reply, CallError> {
     send(connection, ident, method, args, kwargs)?;
-    let bytes = receive(connection)?;
+    read(connection, &receive(connection)?)
+}
+
+/// Asks the server itself, and does not wait longer than that for the reply.
+pub(super) fn exchange_within(
+    connection: &Line,
+    limit: Duration,
+    method: &str,
+    args: Vec<Object>,
+) -> Result<Reply, CallError> {
+    send(connection, None, method, args, vec![])?;
+    let bytes = connection.recv_bytes_timeout(limit).map_err(|err| match err {
+        RecvTimeoutError::Recv(err) => err,
+        RecvTimeoutError::Timeout => RecvError::Io(io::ErrorKind::TimedOut.into()),
+    })?;
+    read(connection, &bytes)
+}
+
+fn read(connection: &Line, bytes: &[u8]) -> Result<Reply, CallError> {
     // Of classes that are only names here a server may send what it likes.
     let limits = Limits { globals: Globals::Any, ..Limits::DEFAULT };
-    Reply::read(decode_with(&bytes, limits)?, |told| connection.recv()?.read(told))
+    Reply::read(decode_with(bytes, limits)?, |told| connection.recv()?.read(told))
 }
 
 thread_local! {

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use multiproc_connection::Address;
@@ -11,7 +11,10 @@ use multiproc_image::after_fork::ForkLocal;
 use multiproc_sys::primitive::{AtomicU64, AtomicUsize, Ordering};
 use multiproc_wire::pickle::Object;
 
-use super::{Endpoint, Line, Reply, link, reply::exchange};
+use super::{
+    Endpoint, Line, Reply, link,
+    reply::{exchange, exchange_within},
+};
 use crate::{CallError, address::of_object};
 
 /// This process as a client of one server.
@@ -95,15 +98,18 @@ impl Session {
         Ok(Arc::new(Self { number, endpoint, kind, references }))
     }
 
-    /// Makes a connection that refers to all that this process refers to, for a child.
+    /// Makes a connection that refers to all that this process refers to, for a child, if that can be
+    /// done in time.
     pub(super) fn inherit(&self, limit: Duration) -> Result<Option<Line>, CallError> {
         let Kind::Ours { name, .. } = &self.kind else { return Ok(None) };
         if self.references.load(Ordering::Relaxed) == 0 {
             return Ok(None);
         }
-        let connection = self.endpoint.dial_within(limit)?;
-        link::introduce(&connection)?;
-        exchange(&connection, None, "#INHERIT", vec![(&**name).into()], vec![])?.value()?;
+        let start = Instant::now();
+        let left = || limit.saturating_sub(start.elapsed());
+        let connection = self.endpoint.dial_within(left())?;
+        exchange_within(&connection, left(), link::INTRODUCTION, link::own_name())?;
+        exchange_within(&connection, left(), "#INHERIT", vec![(&**name).into()])?;
         Ok(Some(connection))
     }
 

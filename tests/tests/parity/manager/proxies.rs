@@ -4,7 +4,8 @@ use std::thread;
 
 use multiproc::{
     Connection, Context, Failure, Manager,
-    managers::{CallError, DictProxy, ListProxy, Proxy, TypedProxy, pickle::Object},
+    connection::Listener,
+    managers::{BaseManager, CallError, DictProxy, ListProxy, Proxy, TypedProxy, pickle::Object},
     pipe,
 };
 use multiproc_tests::{TestResult, contexts, each_start_method, once};
@@ -20,6 +21,7 @@ once! {
     proxy_in_a_message_refers_to_its_object,
     unread_message_refers_to_nothing_once_it_is_gone,
     forked_child_has_a_reference_of_its_own,
+    server_that_says_nothing_holds_up_no_fork,
     key_of_a_process_is_what_it_was_started_with,
 }
 
@@ -205,6 +207,45 @@ fn use_copies(list: ListProxy<i64>, line: Connection<(), ()>) -> Result<(), Fail
     }
     line.recv()?;
     assert_eq!(list.to_vec()?, [1, 2, 3], "the parent's are gone");
+    Ok(())
+}
+
+/// Serves as ours do what the first two connections ask for, and says nothing to those after them.
+fn serve_two(listener: &Listener) -> TestResult {
+    type Request = (Option<String>, String, Object, Object);
+    for _ in 0..2 {
+        let client: Connection<()> = listener.accept()?;
+        thread::spawn(move || -> Result<(), Failure> {
+            loop {
+                let (_, method, ..): Request = client.recv_object()?;
+                let result = match &*method {
+                    "accept_connection" => Object::from([("multiproc", Object::from(1))]),
+                    "#SESSION" => "session".into(),
+                    "create" => ("1", Object::Tuple(vec![])).into(),
+                    _ => continue,
+                };
+                client.send_object(&("#RETURN", result))?;
+            }
+        });
+    }
+    let silent: Connection<()> = listener.accept()?;
+    // Until the one who asks gives up.
+    while silent.recv_bytes().is_ok() {}
+    Ok(())
+}
+
+fn server_that_says_nothing_holds_up_no_fork() -> TestResult {
+    let listener = Listener::builder().authkey("k").bind()?;
+    let address = listener.address().clone();
+    let serving = thread::spawn(move || serve_two(&listener).map_err(|err| err.to_string()));
+    let manager = BaseManager::builder().address(&address).authkey("k").connect()?;
+    let proxy = manager.create("anything", ())?;
+    // The server would be asked for what the child inherits.
+    let child = Context::fork().allow_threads().start(|| 7, ())?;
+    assert_eq!(child.result()?, 7);
+    drop(proxy);
+    drop(manager);
+    serving.join().unwrap()?;
     Ok(())
 }
 
