@@ -32,8 +32,6 @@ pub(super) struct Guest {
     connection: Connection<LongFile, ()>,
     /// True if the client takes files along.
     pub(super) takes_files: bool,
-    /// A request that came while another was answered.
-    early: Option<Vec<u8>>,
     /// True if the request was a long one.
     pub(super) is_long: bool,
     /// What the proxies in the last reply refer to, until the client refers to it itself: it does so
@@ -51,6 +49,8 @@ pub(super) enum Over {
     Send(#[from] SendError),
     #[error("reply cannot be written")]
     Unwritable,
+    #[error("client asked again while it was made to wait for the answer")]
+    Early,
     #[error("client was served")]
     Served,
 }
@@ -67,7 +67,6 @@ impl Guest {
             holdings,
             connection: connection.read_ahead(),
             takes_files: false,
-            early: None,
             is_long: false,
             lent: VecDeque::new(),
             buffer: vec![],
@@ -303,22 +302,17 @@ impl Guest {
         &mut self,
         mut outcome: impl Future<Output = Outcome> + Unpin,
     ) -> Result<Outcome, Over> {
-        if self.early.is_none() {
-            tokio::select! {
-                biased;
-                // First, so that nobody who is gone is given what another could have.
-                early = self.connection.recv_bytes_async() => self.early = Some(early?),
-                outcome = &mut outcome => return Ok(outcome),
-            }
+        tokio::select! {
+            biased;
+            // First, so that nobody who is gone is given what another could have. One who asks for more
+            // instead of waiting could not be watched any longer.
+            early = self.connection.recv_bytes_async() => Err(early.map_or_else(Over::from, |_| Over::Early)),
+            outcome = &mut outcome => Ok(outcome),
         }
-        Ok(outcome.await)
     }
 
     async fn next(&mut self) -> Result<Result<Request, String>, Over> {
-        let bytes = match self.early.take() {
-            Some(bytes) => bytes,
-            None => self.connection.recv_bytes_async().await?,
-        };
+        let bytes = self.connection.recv_bytes_async().await?;
         self.table.looking.asked();
         self.is_long = LONG <= bytes.len();
         let object = if !self.is_long {

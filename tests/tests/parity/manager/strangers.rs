@@ -12,14 +12,17 @@ use multiproc::{
     Connection, Context, Failure, Level, Manager,
     connection::{Address, Client},
     log_to_stderr,
-    managers::{BaseManager, SyncManager, pickle::Object},
+    managers::{BaseManager, SyncManager, TypedProxy, pickle::Object},
 };
 use multiproc_tests::{TestResult, once, once_alone};
 use rustix::fs::{MemfdFlags, memfd_create};
 
 once_alone! { each_is_a_line_in_the_log_and_nothing_else }
 
-once! { key_of_the_program_is_the_key_of_its_managers }
+once! {
+    one_who_asks_again_while_it_waits_is_let_go,
+    key_of_the_program_is_the_key_of_its_managers,
+}
 
 fn each_is_a_line_in_the_log_and_nothing_else() -> Result<(), Failure> {
     let heard = File::from(memfd_create("stderr", MemfdFlags::CLOEXEC)?);
@@ -117,6 +120,26 @@ fn until(heard: &File, line: &str) -> Result<(), Failure> {
     while lines(heard, line)? == 0 {
         thread::yield_now();
     }
+    Ok(())
+}
+
+fn one_who_asks_again_while_it_waits_is_let_go() -> TestResult {
+    let manager = SyncManager::from(SyncManager::builder().authkey("right").start()?);
+    let queue = manager.queue::<i64>(0)?;
+    let ident = queue.as_proxy().id();
+    let client: Connection<()> = Client::builder().authkey("right").connect(manager.address())?;
+    let nothing = || (Object::Tuple(vec![]), Object::Dict(vec![]));
+    let (args, kwargs) = nothing();
+    client.send_object(&(None::<String>, "accept_connection", args, kwargs))?;
+    let _: Object = client.recv_object()?;
+    for _ in 0..2 {
+        let (args, kwargs) = nothing();
+        client.send_object(&(ident, "get", args, kwargs))?;
+    }
+    assert!(client.recv_bytes().is_err());
+    // And what it waited for is another's.
+    queue.put(&7)?;
+    assert_eq!(queue.get()?, 7);
     Ok(())
 }
 
