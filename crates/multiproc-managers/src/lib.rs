@@ -69,6 +69,7 @@ mod client;
 mod values;
 mod raise;
 mod eager;
+mod silence;
 mod tls;
 mod address;
 mod error;

@@ -9,6 +9,7 @@ use multiproc_connection::{
 use super::Line;
 use crate::{
     CallError,
+    silence::end_in_silence,
     tls::{TlsClient, dial},
 };
 
@@ -30,10 +31,12 @@ impl Endpoint {
     }
 
     fn reach(&self) -> Result<Line, CallError> {
-        match &self.tls {
-            Some(tls) => dial(tls, &self.address, &self.key, self.md5, None),
-            None => Ok(self.client().connect(&self.address)?),
+        if let Some(tls) = &self.tls {
+            return dial(tls, &self.address, &self.key, self.md5, None);
         }
+        let connection: Line = self.client().connect(&self.address)?;
+        end_in_silence(&connection);
+        Ok(connection)
     }
 
     /// Makes a connection that has shown the key, if that can be done in time.
@@ -41,13 +44,16 @@ impl Endpoint {
         if let Some(tls) = &self.tls {
             return dial(tls, &self.address, &self.key, self.md5, Some(limit));
         }
-        self.client().connect_timeout(&self.address, limit).map_err(|err| match err {
-            ConnectTimeoutError::Connect(err) => err.into(),
+        let connected = self.client().connect_timeout(&self.address, limit);
+        let connection: Line = connected.map_err(|err| match err {
+            ConnectTimeoutError::Connect(err) => err,
             ConnectTimeoutError::Timeout => {
                 let address = self.address.clone();
-                ConnectError::Io { address, source: io::ErrorKind::TimedOut.into() }.into()
+                ConnectError::Io { address, source: io::ErrorKind::TimedOut.into() }
             }
-        })
+        })?;
+        end_in_silence(&connection);
+        Ok(connection)
     }
 
     fn client(&self) -> ClientBuilder {

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     Answer, Args, Caller, Filed, Lent, Outcome, Reply,
+    silence::end_in_silence,
     values::{LONG, LongFile},
 };
 
@@ -61,6 +62,7 @@ const KEPT: usize = 64 << 10;
 impl Guest {
     pub(super) fn new(table: Arc<Table>, connection: Connection<LongFile, ()>) -> Self {
         let holdings = Holdings::new(table.owner());
+        end_in_silence(&connection);
         Self {
             table,
             session: None,

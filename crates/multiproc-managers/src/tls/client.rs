@@ -25,7 +25,7 @@ use super::{
     imp::TlsClient,
     relay::{Ending, relay},
 };
-use crate::{CallError, client::Line};
+use crate::{CallError, client::Line, silence::end_in_silence};
 
 /// Longer than any server takes to answer whom it means to serve.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -94,6 +94,7 @@ fn connect(
         let greeting = async {
             let server = TcpStream::connect(&*servers).await?;
             server.set_nodelay(true)?;
+            end_in_silence(&server);
             let inside = Ending(UnixStream::from_std(inside)?);
             Ok((connector.connect(name, Ending(server)).await?, inside))
         };

@@ -17,6 +17,7 @@ use super::{
     imp::TlsServer,
     relay::{Ending, relay},
 };
+use crate::silence::end_in_silence;
 
 /// How long a client may take for TLS's own handshake.
 const HANDSHAKE: Duration = Duration::from_secs(20);
@@ -128,6 +129,7 @@ async fn serve(
 
 async fn admit(client: TcpStream, acceptor: TlsAcceptor, inside: PathBuf) -> io::Result<()> {
     client.set_nodelay(true)?;
+    end_in_silence(&client);
     // Until then it costs a task and a descriptor, and holds up nobody.
     let client = time::timeout(HANDSHAKE, acceptor.accept(Ending(client))).await??;
     relay(client, Ending(UnixStream::connect(inside).await?)).await

@@ -15,7 +15,7 @@ use multiproc::{
         types::{Dict, Queue},
     },
 };
-use multiproc_tests::{TestResult, each_start_method, once};
+use multiproc_tests::{TestResult, each_start_method, once, once_alone};
 
 once! {
     values_arrive_as_they_were,
@@ -28,6 +28,8 @@ once! {
     strangers_are_no_trouble,
     queue_of_processes_is_exported,
 }
+
+once_alone! { connections_end_when_the_other_host_is_silent }
 
 each_start_method! { queue_between_three }
 
@@ -188,6 +190,41 @@ fn many_clients_are_served_at_once() -> TestResult {
     }
     got.sort_unstable();
     assert_eq!(got, (0..128).collect::<Vec<_>>());
+    Ok(())
+}
+
+/// How many connections by TCP this process has, all of which end when the other host is silent.
+pub(super) fn watched_connections() -> usize {
+    let option = |fd, level, name| -> Option<libc::c_int> {
+        let mut value = 0;
+        let mut length = size_of::<libc::c_int>() as libc::socklen_t;
+        // SAFETY: The value is as long as is said.
+        let got =
+            unsafe { libc::getsockopt(fd, level, name, (&raw mut value).cast(), &raw mut length) };
+        (got == 0).then_some(value)
+    };
+    let inet = [libc::AF_INET, libc::AF_INET6].map(Some);
+    (0..1024)
+        .filter(|fd| inet.contains(&option(*fd, libc::SOL_SOCKET, libc::SO_DOMAIN)))
+        .filter(|fd| option(*fd, libc::SOL_SOCKET, libc::SO_ACCEPTCONN) == Some(0))
+        .inspect(|fd| {
+            assert_eq!(option(*fd, libc::SOL_SOCKET, libc::SO_KEEPALIVE), Some(1));
+            assert_eq!(option(*fd, libc::IPPROTO_TCP, libc::TCP_KEEPIDLE), Some(60));
+            assert_eq!(option(*fd, libc::IPPROTO_TCP, libc::TCP_KEEPINTVL), Some(10));
+            assert_eq!(option(*fd, libc::IPPROTO_TCP, libc::TCP_KEEPCNT), Some(6));
+            assert_eq!(option(*fd, libc::IPPROTO_TCP, libc::TCP_USER_TIMEOUT), Some(120_000));
+        })
+        .count()
+}
+
+fn connections_end_when_the_other_host_is_silent() -> Result<(), Failure> {
+    let server = BaseManager::builder().address("127.0.0.1:0").authkey("k").get_server()?;
+    let address = server.address().clone();
+    thread::spawn(move || server.serve_forever());
+    let client = BaseManager::builder().address(&address).authkey("k").connect()?;
+    assert_eq!(client.number_of_objects()?, 0);
+    // The client's end and the server's.
+    assert_eq!(watched_connections(), 2);
     Ok(())
 }
 

@@ -16,6 +16,8 @@ use multiproc::{
     },
 };
 use multiproc_tests::{TestResult, each_start_method, held, once, once_alone};
+
+use super::remote::watched_connections;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -184,6 +186,8 @@ fn program_that_has_looked_up_a_host_may_fork() -> Result<(), Failure> {
     let by_name = Address::Host("localhost".to_owned(), address.port());
     let client = client(&by_name, TlsClient::pinned(certificate))?;
     assert_eq!(client.number_of_objects()?, 0);
+    // That of the manager and the client's.
+    assert_eq!(watched_connections(), 2);
     // Refused where there are threads of which it does not know whether they hold anything.
     let child = Context::fork().start(|| 7, ())?;
     assert_eq!(child.result()?, 7);
