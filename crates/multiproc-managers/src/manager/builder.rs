@@ -23,6 +23,7 @@ pub struct Builder {
     pub(super) md5: bool,
     pub(super) context: Context,
     pub(super) timeout: Duration,
+    pub(super) handshake: Duration,
     pub(super) standard: bool,
     pub(super) types: Vec<Type>,
     pub(super) initializer: Option<FnRef<(), ()>>,
@@ -40,6 +41,7 @@ impl Builder {
             md5: false,
             context: Context::default(),
             timeout: Duration::from_secs(1),
+            handshake: Duration::from_secs(20),
             standard: false,
             types: vec![],
             initializer: None,
@@ -79,6 +81,14 @@ impl Builder {
     /// again before it kills it; by default a second.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Sets how long a client may take to show the server that it knows the key, 20 seconds unless said.
+    ///
+    /// With TLS its own handshake may take as long, before that.
+    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.handshake = timeout;
         self
     }
 
@@ -141,7 +151,7 @@ impl Builder {
     /// [`ManagerError::Bind`] when it cannot listen there.
     pub fn get_server(self) -> Result<Server, ManagerError> {
         let key = self.authkey_or_own();
-        let place = place(self.address, key, self.md5, self.tls_server.as_ref())?;
+        let place = place(self.address, key, self.md5, self.handshake, self.tls_server.as_ref())?;
         let mut registry = if self.standard { sync_types() } else { Registry::default() };
         registry.types.extend(self.types.into_iter().map(Type::into_registration));
         Ok(Server::new(place, registry))
@@ -169,15 +179,17 @@ pub(super) fn place(
     address: Option<Result<Address, AddressError>>,
     key: AuthKey,
     md5: bool,
+    handshake: Duration,
     tls: Option<&TlsServer>,
 ) -> Result<(Listener, Option<Front>), ManagerError> {
     let builder = Listener::builder().backlog(BACKLOG).max_handshakes(4096).authkey(key);
+    let builder = builder.handshake_timeout(handshake);
     let builder = if md5 { builder.allow_md5() } else { builder };
     let address = address.transpose()?;
     let front = match tls {
         Some(tls) => {
             let outside = address.as_ref().ok_or(ManagerError::NoAddress)?;
-            Some(Front::bind(outside, tls)?)
+            Some(Front::bind(outside, tls, handshake)?)
         }
         None => None,
     };

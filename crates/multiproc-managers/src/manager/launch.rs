@@ -29,6 +29,7 @@ use crate::{
 struct Setup {
     address: Option<String>,
     md5: bool,
+    handshake: Duration,
     standard: bool,
     plans: Vec<Plan>,
     initializer: Option<FnRef<(), ()>>,
@@ -50,6 +51,7 @@ pub(super) fn start(builder: Builder) -> Result<BaseManager, ManagerError> {
     let setup = Setup {
         address: builder.address.transpose()?.map(|address| address.to_string()),
         md5: builder.md5,
+        handshake: builder.handshake,
         standard: builder.standard,
         plans: builder.types.into_iter().map(|known| known.plan).collect(),
         initializer: builder.initializer,
@@ -84,7 +86,7 @@ fn run(setup: Setup, ready: Sender<Ready>) {
     if let Some(initializer) = setup.initializer {
         initializer.call(());
     }
-    let bound = bind(setup.address, setup.md5, setup.tls);
+    let bound = bind(setup.address, setup.md5, setup.handshake, setup.tls);
     let server = match bound {
         Ok(place) => Server::new(place, Registry::of(setup.standard, setup.plans)),
         Err(err) => {
@@ -119,11 +121,12 @@ fn run(setup: Setup, ready: Sender<Ready>) {
 fn bind(
     address: Option<String>,
     md5: bool,
+    handshake: Duration,
     tls: Option<(Vec<u8>, Vec<u8>)>,
 ) -> Result<(Listener, Option<Front>), ManagerError> {
     let address = address.map(|address| address.parse());
     let tls = tls.and_then(TlsServer::from_parts);
-    place(address, family::record().authkey.clone(), md5, tls.as_ref())
+    place(address, family::record().authkey.clone(), md5, handshake, tls.as_ref())
 }
 
 /// Allows as many clients as the system lets this process have descriptors.

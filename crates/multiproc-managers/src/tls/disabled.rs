@@ -34,7 +34,7 @@ impl TlsServer {
 pub(crate) enum Front {}
 
 impl Front {
-    pub(crate) fn bind(_: &Address, server: &TlsServer) -> io::Result<Self> {
+    pub(crate) fn bind(_: &Address, server: &TlsServer, _: Duration) -> io::Result<Self> {
         match *server {}
     }
 

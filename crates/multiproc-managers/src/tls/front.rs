@@ -19,26 +19,36 @@ use super::{
 };
 use crate::silence::end_in_silence;
 
-/// How long a client may take for TLS's own handshake.
-const HANDSHAKE: Duration = Duration::from_secs(20);
-
 /// How long what was said last may take to be told, once the server has ended.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How long to wait before accepting again when the system has refused.
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// How clients are let in.
+#[derive(Clone)]
+struct Door {
+    acceptor: TlsAcceptor,
+    /// How long a client may take for TLS's own handshake.
+    handshake: Duration,
+}
+
 /// The face of a server with TLS.
 pub(crate) struct Front {
     address: Address,
-    acceptor: TlsAcceptor,
+    door: Door,
     socket: Option<StdListener>,
     running: Option<(oneshot::Sender<()>, thread::JoinHandle<()>)>,
 }
 
 impl Front {
-    pub(crate) fn bind(address: &Address, server: &TlsServer) -> io::Result<Self> {
+    pub(crate) fn bind(
+        address: &Address,
+        server: &TlsServer,
+        handshake: Duration,
+    ) -> io::Result<Self> {
         let acceptor = TlsAcceptor::from(Arc::new(server.config()?));
+        let door = Door { acceptor, handshake };
         let socket = match address {
             Address::Tcp(address) => StdListener::bind(address)?,
             Address::Host(host, port) => StdListener::bind((&**host, *port))?,
@@ -48,7 +58,7 @@ impl Front {
             }
         };
         let address = Address::Tcp(socket.local_addr()?);
-        Ok(Self { address, acceptor, socket: Some(socket), running: None })
+        Ok(Self { address, door, socket: Some(socket), running: None })
     }
 
     /// Where clients connect to.
@@ -61,12 +71,12 @@ impl Front {
         let (Address::Path(inside), Some(socket)) = (listener.address(), self.socket.take()) else {
             return Err(io::ErrorKind::InvalidInput.into());
         };
-        let (inside, acceptor) = (inside.clone(), self.acceptor.clone());
+        let (inside, door) = (inside.clone(), self.door.clone());
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let (stop, stopped) = oneshot::channel();
         let thread = thread::Builder::new().name("multiproc-tls".to_owned());
         let thread = thread.spawn(move || {
-            let served = runtime.block_on(serve(socket, acceptor, inside, stopped));
+            let served = runtime.block_on(serve(socket, door, inside, stopped));
             if let Err(err) = served {
                 logging::error(format_args!("TLS ends: {err}"));
             }
@@ -93,7 +103,7 @@ impl std::fmt::Debug for Front {
 
 async fn serve(
     socket: StdListener,
-    acceptor: TlsAcceptor,
+    door: Door,
     inside: PathBuf,
     mut stopped: oneshot::Receiver<()>,
 ) -> io::Result<()> {
@@ -108,9 +118,9 @@ async fn serve(
         };
         match accepted {
             Ok((client, peer)) => {
-                let (acceptor, inside) = (acceptor.clone(), inside.clone());
+                let (door, inside) = (door.clone(), inside.clone());
                 relays.spawn(async move {
-                    if let Err(err) = admit(client, acceptor, inside).await {
+                    if let Err(err) = admit(client, door, inside).await {
                         logging::info(format_args!("TLS client {peer} let go: {err}"));
                     }
                 });
@@ -127,10 +137,10 @@ async fn serve(
     Ok(())
 }
 
-async fn admit(client: TcpStream, acceptor: TlsAcceptor, inside: PathBuf) -> io::Result<()> {
+async fn admit(client: TcpStream, door: Door, inside: PathBuf) -> io::Result<()> {
     client.set_nodelay(true)?;
     end_in_silence(&client);
     // Until then it costs a task and a descriptor, and holds up nobody.
-    let client = time::timeout(HANDSHAKE, acceptor.accept(Ending(client))).await??;
+    let client = time::timeout(door.handshake, door.acceptor.accept(Ending(client))).await??;
     relay(client, Ending(UnixStream::connect(inside).await?)).await
 }

@@ -1,14 +1,23 @@
 //! What proxies are, and how they get around.
 
-use std::thread;
+use std::{
+    fs, io,
+    sync::{
+        Barrier,
+        mpsc::{self, Sender},
+    },
+    thread,
+};
 
 use multiproc::{
     Connection, Context, Failure, Manager,
     connection::Listener,
-    managers::{BaseManager, CallError, DictProxy, ListProxy, Proxy, TypedProxy, pickle::Object},
+    managers::{
+        BaseManager, Batch, CallError, DictProxy, ListProxy, Proxy, TypedProxy, pickle::Object,
+    },
     pipe,
 };
-use multiproc_tests::{TestResult, contexts, each_start_method, once};
+use multiproc_tests::{TestResult, contexts, each_start_method, once, once_alone};
 
 type Lists = Vec<ListProxy<i64>>;
 
@@ -22,8 +31,12 @@ once! {
     unread_message_refers_to_nothing_once_it_is_gone,
     forked_child_has_a_reference_of_its_own,
     server_that_says_nothing_holds_up_no_fork,
+    batch_is_one_request,
     key_of_a_process_is_what_it_was_started_with,
 }
+
+// Alone: for a child that another test forks meanwhile this process has one more.
+once_alone! { thread_has_one_connection }
 
 each_start_method! {
     proxies_are_arguments,
@@ -51,6 +64,32 @@ fn event_shows_no_state() -> TestResult {
     assert!(before.starts_with("<EventProxy object, typeid 'Event' at "), "{before}");
     event.set()?;
     assert_eq!(format!("{event:?}"), before);
+    Ok(())
+}
+
+fn thread_has_one_connection() -> Result<(), Failure> {
+    const THREADS: usize = 8;
+    let manager = Manager::start()?;
+    let (list, dict) = (manager.list([7])?, manager.dict([("x".to_owned(), 7)])?);
+    let folder = format!("/proc/{}/fd", manager.pid().ok_or("no pid")?);
+    let descriptors = || Ok::<_, io::Error>(fs::read_dir(&folder)?.count());
+    let before = descriptors()?;
+    let (done, counted) = (Barrier::new(THREADS + 1), Barrier::new(THREADS + 1));
+    let among = thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                let used = (0..10).try_for_each(|_| list.get(0).and(dict.get("x")).map(drop));
+                done.wait();
+                counted.wait();
+                used.unwrap();
+            });
+        }
+        done.wait();
+        let among = descriptors();
+        counted.wait();
+        among
+    })?;
+    assert_eq!(among - before, THREADS);
     Ok(())
 }
 
@@ -210,24 +249,54 @@ fn use_copies(list: ListProxy<i64>, line: Connection<(), ()>) -> Result<(), Fail
     Ok(())
 }
 
-/// Serves as ours do what the first two connections ask for, and says nothing to those after them.
-fn serve_two(listener: &Listener) -> TestResult {
-    type Request = (Option<String>, String, Object, Object);
+/// What a client asks for: object, method, arguments and those with names.
+type Request = (Option<String>, String, Vec<Object>, Object);
+
+/// Serves what the next two connections ask for as our servers do, and tells what that is.
+fn serve_two(listener: &Listener, tell: &Sender<Request>) -> Result<(), Failure> {
     for _ in 0..2 {
-        let client: Connection<()> = listener.accept()?;
+        let (client, tell): (Connection<()>, _) = (listener.accept()?, tell.clone());
         thread::spawn(move || -> Result<(), Failure> {
             loop {
-                let (_, method, ..): Request = client.recv_object()?;
-                let result = match &*method {
+                let request: Request = client.recv_object()?;
+                let done = |_| Object::from(("#RETURN", 7));
+                let result = match &*request.1 {
                     "accept_connection" => Object::from([("multiproc", Object::from(1))]),
                     "#SESSION" => "session".into(),
                     "create" => ("1", Object::Tuple(vec![])).into(),
+                    "#BATCH" => Object::List(request.2.iter().map(done).collect()),
                     _ => continue,
                 };
+                // Nobody may want to know.
+                let _ = tell.send(request);
                 client.send_object(&("#RETURN", result))?;
             }
         });
     }
+    Ok(())
+}
+
+fn batch_is_one_request() -> TestResult {
+    let listener = Listener::builder().authkey("k").bind()?;
+    let address = listener.address().clone();
+    let (tell, told) = mpsc::channel();
+    let serving = thread::spawn(move || serve_two(&listener, &tell));
+    let manager = BaseManager::builder().address(&address).authkey("k").connect()?;
+    let proxy = manager.create("anything", ())?;
+    serving.join().unwrap()?;
+    while told.try_recv().is_ok() {}
+    let calls = (0..100).try_fold(Batch::new(), |batch, n| batch.call(&proxy, "append", (n,)))?;
+    let results = calls.run()?;
+    assert!(results.into_iter().all(|result| result.unwrap().as_int() == Some(7)));
+    let (ident, method, args, _) = told.try_recv()?;
+    assert_eq!((ident, &*method, args.len()), (None, "#BATCH", 100));
+    assert!(told.try_recv().is_err());
+    Ok(())
+}
+
+/// Says nothing to the third one.
+fn serve_two_only(listener: &Listener) -> Result<(), Failure> {
+    serve_two(listener, &mpsc::channel().0)?;
     let silent: Connection<()> = listener.accept()?;
     // Until the one who asks gives up.
     while silent.recv_bytes().is_ok() {}
@@ -237,7 +306,7 @@ fn serve_two(listener: &Listener) -> TestResult {
 fn server_that_says_nothing_holds_up_no_fork() -> TestResult {
     let listener = Listener::builder().authkey("k").bind()?;
     let address = listener.address().clone();
-    let serving = thread::spawn(move || serve_two(&listener).map_err(|err| err.to_string()));
+    let serving = thread::spawn(move || serve_two_only(&listener));
     let manager = BaseManager::builder().address(&address).authkey("k").connect()?;
     let proxy = manager.create("anything", ())?;
     // The server would be asked for what the child inherits.

@@ -4,15 +4,22 @@ use std::{
     fs::File,
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
-    os::{fd::AsRawFd, unix::fs::FileExt},
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::fs::FileExt,
+    },
     thread,
+    time::Duration,
 };
 
 use multiproc::{
     Connection, Context, Failure, Level, Manager,
     connection::{Address, Client},
     log_to_stderr,
-    managers::{BaseManager, SyncManager, TypedProxy, pickle::Object},
+    managers::{
+        BaseManager, SyncManager, TypedProxy,
+        pickle::{Object, Protocol, encode},
+    },
 };
 use multiproc_tests::{TestResult, once, once_alone};
 use rustix::fs::{MemfdFlags, memfd_create};
@@ -20,6 +27,7 @@ use rustix::fs::{MemfdFlags, memfd_create};
 once_alone! { each_is_a_line_in_the_log_and_nothing_else }
 
 once! {
+    one_who_reads_nothing_or_says_half_holds_up_nobody,
     one_who_asks_again_while_it_waits_is_let_go,
     key_of_the_program_is_the_key_of_its_managers,
 }
@@ -65,7 +73,7 @@ fn each_is_a_line_in_the_log_and_nothing_else() -> Result<(), Failure> {
     ] {
         let before = lines(&heard, line)?;
         let client = friend(address)?;
-        let mut socket = TcpStream::from(std::os::fd::OwnedFd::try_from(client)?);
+        let mut socket = TcpStream::from(OwnedFd::try_from(client)?);
         socket.write_all(bytes)?;
         // It is let go at once: memory is got for bytes that come, not for those announced.
         let mut rest = vec![];
@@ -86,6 +94,20 @@ fn each_is_a_line_in_the_log_and_nothing_else() -> Result<(), Failure> {
         served("a pickle that is no request")?;
     }
     drop((silent, client));
+
+    // One who is given less time than it takes to fall asleep over this test.
+    let builder = SyncManager::builder().address("127.0.0.1:0").authkey("right");
+    let builder = builder.handshake_timeout(Duration::from_secs(5)).context(Context::spawn());
+    let impatient = SyncManager::from(builder.start()?);
+    let Address::Tcp(address) = *impatient.address() else { return Err("no port".into()) };
+    let before = lines(&heard, "did not authenticate in time")?;
+    let mut silent = TcpStream::connect(address)?;
+    assert_eq!(impatient.list([1])?.to_vec()?, [1]);
+    silent.read_to_end(&mut vec![])?;
+    assert_eq!(impatient.list([1])?.to_vec()?, [1]);
+    while lines(&heard, "did not authenticate in time")? == before {
+        thread::yield_now();
+    }
     drop(list);
     assert_eq!(manager.into_base().shutdown_code()?, Some(0));
     Ok(())
@@ -119,6 +141,62 @@ fn lines(heard: &File, with: &str) -> Result<usize, Failure> {
 fn until(heard: &File, line: &str) -> Result<(), Failure> {
     while lines(heard, line)? == 0 {
         thread::yield_now();
+    }
+    Ok(())
+}
+
+/// A request as it goes over a stream.
+fn framed(ident: Option<&str>, method: &str) -> Result<Vec<u8>, Failure> {
+    let nothing = (Object::Tuple(vec![]), Object::Dict(vec![]));
+    let request = Object::Tuple(vec![ident.into(), method.into(), nothing.0, nothing.1]);
+    let bytes = encode(&request, Protocol::default())?;
+    Ok([&u32::try_from(bytes.len())?.to_be_bytes()[..], &bytes].concat())
+}
+
+fn one_who_reads_nothing_or_says_half_holds_up_nobody() -> TestResult {
+    const ITEM: usize = 1 << 20;
+    let builder = SyncManager::builder().address("127.0.0.1:0").authkey("right");
+    let manager = SyncManager::from(builder.start()?);
+    let Address::Tcp(address) = *manager.address() else { return Err("no port".into()) };
+    // 64 MiB: no buffer of the system's takes that.
+    let long = manager.list((0..64u8).map(|n| Object::Bytes(vec![n; ITEM])))?;
+    let introduced = || -> Result<Connection<()>, Failure> {
+        let client = friend(address)?;
+        client.send_bytes(&framed(None, "accept_connection")?[4..])?;
+        let _: Object = client.recv_object()?;
+        Ok(client)
+    };
+    let slow: Vec<_> = (0..2)
+        .map(|_| {
+            let client = introduced()?;
+            client.send_bytes(&framed(Some(long.as_proxy().id()), "copy")?[4..])?;
+            Ok::<_, Failure>(client)
+        })
+        .collect::<Result<_, _>>()?;
+    let request = framed(None, "number_of_objects")?;
+    let halves: Vec<_> = (1..request.len())
+        .map(|at| {
+            let mut socket = TcpStream::from(OwnedFd::try_from(introduced()?)?);
+            socket.write_all(&request[..at])?;
+            Ok::<_, Failure>((socket, at))
+        })
+        .collect::<Result<_, _>>()?;
+    let other = manager.list([1])?;
+    for n in 0..1000 {
+        other.set(0, n)?;
+        assert_eq!(other.get(0)?, n);
+    }
+    for (mut socket, at) in halves {
+        socket.write_all(&request[at..])?;
+        let client = Connection::<()>::from(OwnedFd::from(socket));
+        assert_eq!(client.recv_object::<(String, usize)>()?, ("#RETURN".to_owned(), 2));
+    }
+    for client in slow {
+        let (kind, items): (String, Vec<Object>) = client.recv_object()?;
+        assert_eq!((&*kind, items.len()), ("#RETURN", 64));
+        for (item, n) in items.iter().zip(0u8..) {
+            assert!(item.as_bytes().unwrap() == vec![n; ITEM]);
+        }
     }
     Ok(())
 }
