@@ -106,9 +106,16 @@ impl CallError {
     }
 
     /// Returns whether the server is gone, or cannot be reached.
+    ///
+    /// That this process has no descriptor left for a long value is not that: the value is lost, the server is
+    /// there.
     #[must_use]
     pub fn is_lost(&self) -> bool {
-        matches!(self, Self::Connect(_) | Self::Send(_) | Self::Recv(_))
+        match self {
+            Self::Recv(RecvError::NoRoom) => false,
+            Self::Connect(_) | Self::Send(_) | Self::Recv(_) => true,
+            _ => false,
+        }
     }
 
     /// The report of a [`Remote`](Self::Remote) error between lines, as Python shows it.
@@ -278,4 +285,15 @@ pub(crate) fn chain(err: &dyn Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lack_of_descriptors_here_is_no_loss_of_the_server() {
+        assert!(CallError::Recv(RecvError::Closed).is_lost());
+        assert!(!CallError::Recv(RecvError::NoRoom).is_lost());
+    }
 }

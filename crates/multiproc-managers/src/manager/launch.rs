@@ -24,8 +24,8 @@ use crate::{
     tls::{Front, TlsServer},
 };
 
-/// What the server's process is told.
-#[derive(Debug, Serialize, Deserialize)]
+/// What the server's process is told. It cannot be shown: a private key is in it.
+#[derive(Serialize, Deserialize)]
 struct Setup {
     address: Option<String>,
     md5: bool,
