@@ -7,7 +7,7 @@ use multiproc_wire::pickle::Exception;
 
 use crate::{
     Call, Shared, SharedType, Sharing,
-    registry::{Make, Plan, Registration, once},
+    registry::{Make, Plan, Registration},
 };
 
 /// A type that a manager's server is to know, under a name.
@@ -120,13 +120,7 @@ impl Type {
     }
 
     pub(super) fn into_registration(self) -> (String, Registration) {
-        let Plan { typeid, make, once: is_once, exposed, returns } = self.plan;
-        let make = self.here.or_else(|| {
-            let maker = make?;
-            let make: Make = Arc::new(move |call| maker.call((call,)));
-            Some(if is_once { once(make) } else { make })
-        });
-        (typeid, Registration { make, exposed, returns, is_quick: false })
+        self.plan.into_registration(self.here)
     }
 }
 

@@ -58,7 +58,7 @@ impl fmt::Debug for Registration {
 }
 
 /// Has `make` run once: all get what it has made then.
-pub(crate) fn once(make: Make) -> Make {
+fn once(make: Make) -> Make {
     let made: Mutex<Option<Arc<dyn Shared>>> = Mutex::new(None);
     Arc::new(move |call| {
         let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);

@@ -6,7 +6,7 @@ use multiproc_image::FnRef;
 use multiproc_wire::pickle::Exception;
 use serde::{Deserialize, Serialize};
 
-use super::{Registration, Registry, once, sync_types};
+use super::{Make, Registration, Registry, once, sync_types};
 use crate::{Call, Shared};
 
 pub(crate) type Maker = FnRef<(Call,), Result<Arc<dyn Shared>, Exception>>;
@@ -26,14 +26,20 @@ impl Registry {
     /// Makes a registry of the standard types, if they are wanted, and those that are planned.
     pub(crate) fn of(standard: bool, plans: Vec<Plan>) -> Self {
         let mut registry = if standard { sync_types() } else { Self::default() };
-        for Plan { typeid, make, once: is_once, exposed, returns } in plans {
-            let mut registration = Registration { exposed, returns, ..Registration::default() };
-            if let Some(maker) = make {
-                let make: super::Make = Arc::new(move |call| maker.call((call,)));
-                registration.make = Some(if is_once { once(make) } else { make });
-            }
-            registry.types.insert(typeid, registration);
-        }
+        registry.types.extend(plans.into_iter().map(|plan| plan.into_registration(None)));
         registry
+    }
+}
+
+impl Plan {
+    /// Makes what a server knows of the type, and by which name; `here` is what no other process has.
+    pub(crate) fn into_registration(self, here: Option<Make>) -> (String, Registration) {
+        let make = here.or_else(|| {
+            let maker = self.make?;
+            let make: Make = Arc::new(move |call| maker.call((call,)));
+            Some(if self.once { once(make) } else { make })
+        });
+        let (exposed, returns) = (self.exposed, self.returns);
+        (self.typeid, Registration { make, exposed, returns, is_quick: false })
     }
 }
