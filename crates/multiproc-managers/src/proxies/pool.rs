@@ -11,8 +11,8 @@ use crate::{CallError, MethodError, Proxy, error::chain, raise, types::Worker};
 typed_proxy! {
     /// A proxy of a pool of worker processes that a manager's server has.
     ///
-    /// Functions are fn items of this program, or closures that capture nothing; the server is of this
-    /// program, too. When the last proxy of the pool is gone, and no result is awaited, its workers are ended.
+    /// Functions are fn items of this program, or closures that capture nothing; the server has to be a
+    /// process of this family. When the last proxy of the pool is gone, and no result is awaited, its workers are ended.
     ///
     /// # If a process dies
     ///

@@ -24,8 +24,8 @@ use crate::{
 /// one.
 ///
 /// The server drops an object when nobody refers to it any more. A proxy that is sent over a pipe, or
-/// as an argument, refers to it on its way as well. Over a TCP stream, or from a server of CPython's, it
-/// does not, as in Python: keep a proxy until the other end has its own.
+/// as an argument, refers to it on its way as well; with TLS as long as the process lives that has sent it. Over a TCP
+/// stream, or from a server of CPython's, it does not, as in Python: keep a proxy until the other end has its own.
 ///
 /// A call that fails since the connection is lost is not made again, for the server may have made it;
 /// the next call connects anew. What a lost session referred to may be gone then.
