@@ -2,6 +2,7 @@
 
 mod array;
 mod connection;
+mod crowd;
 mod idle;
 mod manager;
 mod plans;
@@ -69,6 +70,8 @@ enum Work {
     Pool(pool::Work),
     /// Have clients of a manager make so many calls each a round.
     Manager(manager::What, usize),
+    /// Have one client among thousands make its calls.
+    Crowd,
 }
 
 /// Serves one case to the runner: an order a line on stdin, figures a line on stdout.
@@ -81,6 +84,7 @@ pub(crate) fn serve(name: &str) -> Result<()> {
         Work::Pool(work) => Box::new(pool::Pools::new(work)?),
         Work::Arrays(len) => Box::new(array::Arrays::new(len)?),
         Work::Manager(what, count) => Box::new(manager::Managers::new(what, count)?),
+        Work::Crowd => Box::new(crowd::Crowd::new()?),
         Work::Sync(what) => Box::new(sync::Sync(what)),
         Work::Queue(what) => Box::new(queue::Queues(what)),
         Work::Echo(count) => Box::new(connection::Echo::new(plan.seats, count)?),

@@ -348,6 +348,7 @@ pub(crate) const PLANS: &[Plan] = &[
         "manager new 1 20",
         Work::Manager(manager::What::NewProxy, 5000),
     ),
+    alone("manager.crowd", &["manager.crowd"], "", Work::Crowd),
 ];
 
 /// A case that is a row, of which there is no other like it, on any core.

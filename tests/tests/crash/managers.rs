@@ -1,13 +1,12 @@
 //! Managers with clients by the thousand, and clients that are killed.
 
-use std::{fs, thread, time::Instant};
+use std::{fs, thread};
 
 use multiproc::{
     Connection, Context, Failure, Manager,
     connection::Client,
     managers::{
-        BaseManager, DictProxy, ListProxy, LockProxy, QueueProxy, SemaphoreProxy, TypedProxy,
-        pickle::Object,
+        BaseManager, ListProxy, LockProxy, QueueProxy, SemaphoreProxy, TypedProxy, pickle::Object,
     },
 };
 use multiproc_tests::{TestResult, once, random::Random};
@@ -44,18 +43,6 @@ fn ask(
     Ok(connection.send_object(&(ident, method, args, kwargs))?)
 }
 
-/// The middle of many round trips, in nanoseconds.
-fn latency(dict: &DictProxy<String, i64>) -> Result<u128, Box<dyn std::error::Error>> {
-    let mut times = Vec::new();
-    for _ in 0..2000 {
-        let start = Instant::now();
-        dict.get("x")?;
-        times.push(start.elapsed().as_nanos());
-    }
-    times.sort_unstable();
-    Ok(times[times.len() / 2])
-}
-
 fn clients_by_the_thousand_are_cheap_and_hold_up_nobody() -> TestResult {
     const CLIENTS: usize = 2000;
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
@@ -66,8 +53,7 @@ fn clients_by_the_thousand_are_cheap_and_hold_up_nobody() -> TestResult {
     let manager = Manager::start()?;
     let (queue, dict) = (manager.queue::<i64>(0)?, manager.dict([("x".to_owned(), 7i64)])?);
     let server = manager.pid().ok_or("no pid")?;
-    latency(&dict)?;
-    let (before, alone) = (resident(server)?, latency(&dict)?);
+    let before = resident(server)?;
 
     let mut clients = Vec::new();
     for n in 0..CLIENTS {
@@ -79,10 +65,12 @@ fn clients_by_the_thousand_are_cheap_and_hold_up_nobody() -> TestResult {
     }
     let each = resident(server)?.saturating_sub(before) / CLIENTS;
     assert!(each < 64 << 10, "{each} bytes a client");
-    // Others are at work on this machine: one good look is enough.
-    let looks: Vec<_> = (0..5).map(|_| latency(&dict)).collect::<Result<_, _>>()?;
-    assert!(looks.iter().any(|among| *among < 2 * alone), "{alone} ns alone, then {looks:?}");
-    eprintln!("{each} bytes a client; {alone} ns alone, among {CLIENTS} clients {looks:?}");
+    eprintln!("{each} bytes a client");
+    // Others are served; how soon is a matter of the bench's row `manager.crowd`.
+    for n in 0..2000 {
+        dict.set("x", &n)?;
+        assert_eq!(dict.get("x")?, Some(n));
+    }
 
     // Those who wait do so still, and each gets what is its own.
     (0..CLIENTS as i64 / 2).try_for_each(|n| queue.put(&n))?;
