@@ -70,27 +70,25 @@ impl Large {
 }
 
 impl Sequence {
-    /// Appends a value, unless it is too large; on an error nothing has changed.
+    /// Appends a value, unless it is too large; on an error, or if to encode it panics, nothing has changed.
     #[inline]
     pub(crate) fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<Pushed, EncodeError> {
         let (start, held) = (self.bytes.len(), self.handles.len());
-        self.bytes.push(0);
+        let undo = Undo { bytes: &mut self.bytes, start };
+        undo.bytes.push(0);
         let mut file = None;
         let mut spill = |piece: &[u8]| match &mut file {
             Some(file) => memfd::Filling::append(file, piece),
             none => none.insert(memfd::Filling::new()?).append(piece),
         };
-        let Self { bytes, handles, .. } = self;
-        if let Err(err) = multiproc_wire::encode_spilling(value, bytes, handles, &mut spill) {
-            self.bytes.truncate(start);
-            return Err(err);
-        }
+        multiproc_wire::encode_spilling(value, undo.bytes, &mut self.handles, &mut spill)?;
         if let Some(file) = file {
-            self.bytes.truncate(start);
+            drop(undo);
             let handles = self.handles.split_off(held);
             let content = Content::File(file);
             return Ok(Pushed::Large(Large { content, handles, is_error: false }));
         }
+        mem::forget(undo);
         let len = self.bytes.len() - start - 1;
         match u8::try_from(len) {
             Ok(short) if short <= SHORT => self.bytes[start] = short,
@@ -168,6 +166,18 @@ impl Sequence {
     /// Takes what there is out.
     pub(crate) fn take(&mut self) -> Self {
         mem::take(self)
+    }
+}
+
+/// Takes out again what was written of a value, unless it is forgotten.
+struct Undo<'a> {
+    bytes: &'a mut Vec<u8>,
+    start: usize,
+}
+
+impl Drop for Undo<'_> {
+    fn drop(&mut self) {
+        self.bytes.truncate(self.start);
     }
 }
 
