@@ -52,6 +52,8 @@ pub(super) struct Slot<W> {
     /// True once it has said that it is there.
     pub(super) is_ready: bool,
     pub(super) leave: Leave,
+    /// True if there was no room for what it was to be told last.
+    pub(super) is_full: bool,
     /// Why a call is being ended together with the worker.
     pub(super) doom: Option<(u64, TaskError)>,
     /// What its last call has said.
@@ -77,6 +79,7 @@ impl<W: Worker> Slot<W> {
             loaded: Loaded::default(),
             is_ready: false,
             leave: Leave::No,
+            is_full: false,
             doom: None,
             last_words: None,
             chunks: 0,

@@ -21,7 +21,7 @@ pub(super) struct Puppet {
     pub(super) orders: Mutex<usize>,
     pub(super) is_stopped: Mutex<bool>,
     pub(super) is_killed: Mutex<bool>,
-    mood: Mood,
+    pub(super) mood: Mutex<Mood>,
     board: Board,
     fd: OwnedFd,
 }
@@ -43,7 +43,7 @@ pub(super) fn puppet(mood: Mood) -> Arc<Puppet> {
         orders: Mutex::default(),
         is_stopped: Mutex::default(),
         is_killed: Mutex::default(),
-        mood,
+        mood: Mutex::new(mood),
         board,
         fd,
     })
@@ -51,7 +51,7 @@ pub(super) fn puppet(mood: Mood) -> Arc<Puppet> {
 
 impl Worker for Puppet {
     fn give(&self, orders: &[Order<'_>]) -> Given {
-        match self.mood {
+        match *self.mood.lock().unwrap() {
             Mood::Gone => return Given::Gone,
             Mood::Full => return Given::Full,
             Mood::Refusing => return Given::Refused("no descriptor left".into()),
@@ -67,6 +67,9 @@ impl Worker for Puppet {
     }
 
     fn stop(&self) -> Given {
+        if matches!(*self.mood.lock().unwrap(), Mood::Full) {
+            return Given::Full;
+        }
         *self.is_stopped.lock().unwrap() = true;
         Given::Taken
     }

@@ -195,6 +195,28 @@ fn task_of_a_worker_that_was_gone_before_it_is_given_to_the_next() {
 }
 
 #[test]
+fn what_there_was_no_room_for_is_tried_again_without_an_answer() {
+    let mut play = Play::new(1, 0);
+    let worker = play.worker(0);
+    *worker.mood.lock().unwrap() = Mood::Full;
+    play.submit(&[1]);
+    assert!(!play.scheduler.assign_again(), "there is no room yet");
+    *worker.mood.lock().unwrap() = Mood::Willing;
+    assert!(play.scheduler.assign_again());
+    assert_eq!(worker.places(), [0]);
+    assert!(worker.begin(0));
+    worker.answer(1);
+    play.hear(0);
+    *worker.mood.lock().unwrap() = Mood::Full;
+    play.scheduler.close();
+    assert!(!*worker.is_stopped.lock().unwrap());
+    *worker.mood.lock().unwrap() = Mood::Willing;
+    assert!(play.scheduler.assign_again());
+    assert!(*worker.is_stopped.lock().unwrap());
+    assert!(!play.scheduler.assign_again(), "nothing waits for room any more");
+}
+
+#[test]
 fn handles_of_a_chunk_go_with_each_of_its_parts() {
     let (reader, _writer) = std::io::pipe().unwrap();
     let handle = Handle::from(OwnedFd::from(reader));
