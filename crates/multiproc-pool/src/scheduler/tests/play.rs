@@ -21,6 +21,8 @@ pub(super) struct Puppet {
     pub(super) orders: Mutex<usize>,
     pub(super) is_stopped: Mutex<bool>,
     pub(super) is_killed: Mutex<bool>,
+    /// The numbers of the calls that it could still begin when it was killed.
+    pub(super) begun_late: Mutex<Vec<u64>>,
     pub(super) mood: Mutex<Mood>,
     board: Board,
     fd: OwnedFd,
@@ -43,6 +45,7 @@ pub(super) fn puppet(mood: Mood) -> Arc<Puppet> {
         orders: Mutex::default(),
         is_stopped: Mutex::default(),
         is_killed: Mutex::default(),
+        begun_late: Mutex::default(),
         mood: Mutex::new(mood),
         board,
         fd,
@@ -110,6 +113,9 @@ impl Worker for Puppet {
 
     fn kill(&self) {
         *self.is_killed.lock().unwrap() = true;
+        let given = self.given.lock().unwrap();
+        let late = given.iter().map(|(seq, _)| *seq).filter(|seq| self.begin(*seq));
+        self.begun_late.lock().unwrap().extend(late);
     }
 
     fn identity(&self) -> (&str, u32) {

@@ -141,10 +141,30 @@ fn overdue_call_ends_with_its_worker_and_is_not_retried() {
     assert!(play.worker(0).begin(0));
     play.scheduler.tick();
     assert!(*play.worker(0).is_killed.lock().unwrap());
+    assert!(play.worker(0).begun_late.lock().unwrap().is_empty(), "nothing else dies with it");
     play.bury(0, KILLED);
     let done = play.job.take().unwrap();
     assert!(matches!(done.outcome, Outcome::Failed(TaskError::TimedOut(_))));
     assert_eq!((play.scheduler.lost(), play.done().len()), (0, 0), "the other one waits");
+}
+
+#[test]
+fn worker_that_has_come_to_another_call_is_left_alone() {
+    let mut play = Play::new(1, 0);
+    play.submit(&[1, 1, 1]);
+    let worker = play.worker(0);
+    assert!(worker.begin(0) && worker.begin(1));
+    assert!(!play.scheduler.doom(0, 0, TaskError::Cancelled), "it was at another one");
+    assert!(!*worker.is_killed.lock().unwrap());
+    play.scheduler.assign();
+    worker.answer(1);
+    worker.answer(1);
+    play.hear(0);
+    let (seq, place) = *worker.given.lock().unwrap().last().unwrap();
+    assert!(place == 2 && worker.begin(seq), "what was taken back is given again");
+    worker.answer(1);
+    play.hear(0);
+    assert_eq!(play.done(), [(0, 1, true), (1, 1, true), (2, 1, true)]);
 }
 
 #[test]
@@ -157,6 +177,7 @@ fn cancelled_job_leaves_the_queue_and_its_worker() {
     play.submit(&[1]);
     play.scheduler.cancel(&cancelled);
     assert!(*play.worker(0).is_killed.lock().unwrap());
+    assert!(play.worker(0).begun_late.lock().unwrap().is_empty(), "nothing else dies with it");
     play.bury(0, KILLED);
     let errs: Vec<_> = cancelled.take_all().into_iter().map(|done| done.outcome).collect();
     assert_eq!(errs.len(), 3);
