@@ -164,7 +164,8 @@ impl<A> Packer<A> {
             Ok(block) => {
                 self.cut(false);
                 self.count_one();
-                self.cut_with(Input::Wire { block: Arc::new(block), run: 0..0 }, false);
+                let run = block.all();
+                self.cut_with(Input::Wire { block: Arc::new(block), run }, false);
             }
             Err(err) => self.push_failure(TaskError::encode(&err)),
         }

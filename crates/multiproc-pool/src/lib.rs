@@ -61,6 +61,7 @@ mod stats;
 mod core;
 mod calls;
 mod sequence;
+mod value_file;
 mod program;
 mod job;
 mod callbacks;
