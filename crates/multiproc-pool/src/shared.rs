@@ -293,6 +293,9 @@ impl<K: Workers> Hub for Shared<K> {
     }
 
     fn attend(&self) {
+        if !self.is_here() {
+            return;
+        }
         let mut state = self.lock();
         if state.driver == Driver::Nobody {
             state.is_urgent = true;
