@@ -272,7 +272,11 @@ impl Worker for ProcessWorker {
                 None => return self.nonsense(),
                 // What it said last may be there without a mark.
                 Some(0) if self.is_dead.load(Ordering::Acquire) => return self.receive(answers),
-                Some(0) => return Answer::None,
+                Some(0) => {
+                    // Else a task that has written over it could make it look for ever as if there were answers.
+                    answers.ring.insist();
+                    return Answer::None;
+                }
                 Some(count) => answers.ring.read(count, &mut answers.bytes),
             }
             self.shared.wake_for_room();
