@@ -1,7 +1,5 @@
 //! Giving tasks to workers, ahead of time where there are many, and taking back what was given too early.
 
-use std::cmp::Reverse;
-
 use super::{
     Leave, Phase, Scheduler,
     slot::{Held, Slot},
@@ -237,7 +235,7 @@ impl<W: Worker> Scheduler<W> {
     }
 }
 
-/// Takes all from call number `first` on out of a worker's hands.
+/// Takes all from call number `first` on out of a worker's hands, in the order in which it was given.
 pub(super) fn cut<W>(slot: &mut Slot<W>, first: u64) -> Vec<Task> {
     let mut taken = Vec::new();
     while let Some(held) = slot.backlog.pop_back() {
@@ -257,7 +255,6 @@ pub(super) fn cut<W>(slot: &mut Slot<W>, first: u64) -> Vec<Task> {
             break;
         }
     }
-    taken.sort_by_key(|task| Reverse(task.start));
     taken.reverse();
     taken
 }

@@ -238,6 +238,22 @@ fn what_there_was_no_room_for_is_tried_again_without_an_answer() {
 }
 
 #[test]
+fn what_is_taken_back_keeps_its_order_across_jobs() {
+    let mut play = Play::new(1, 0);
+    play.submit(&[1; 8]);
+    let worker = play.worker(0);
+    assert!(worker.begin(0));
+    let other = Job::new(play.job.program.clone());
+    let first = std::mem::replace(&mut play.job, other);
+    // The places of both begin at 0.
+    play.submit(&[1; 4]);
+    play.scheduler.take_back(0);
+    let is_first: Vec<_> =
+        play.scheduler.queue.iter().map(|task| Arc::ptr_eq(&task.job, &first)).collect();
+    assert!(is_first.len() >= 4 && is_first.is_sorted_by(|before, after| before >= after));
+}
+
+#[test]
 fn handles_of_a_chunk_go_with_each_of_its_parts() {
     let (reader, _writer) = std::io::pipe().unwrap();
     let handle = Handle::from(OwnedFd::from(reader));
