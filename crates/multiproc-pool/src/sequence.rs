@@ -22,7 +22,7 @@ pub(crate) const INLINE: usize = 48 << 10;
 
 /// The length of a value takes one byte up to this.
 const SHORT: u8 = 252;
-/// What follows is no value: see `worker/stream.rs`.
+/// What follows is no value: see `worker/README.md`.
 pub(crate) const MARK: u8 = 253;
 /// The length follows, as four bytes.
 const LONG: u8 = 254;

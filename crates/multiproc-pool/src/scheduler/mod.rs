@@ -199,7 +199,7 @@ impl<W: Worker> Scheduler<W> {
 
     /// Takes the answers of a worker; true if it says nothing sensible any more.
     pub(crate) fn hear(&mut self, id: WorkerId) -> bool {
-        let Some(mut at) = self.slot(id) else { return false };
+        let Some(at) = self.slot(id) else { return false };
         let worker = self.slots[at].worker.clone();
         loop {
             match worker.take() {
@@ -229,11 +229,6 @@ impl<W: Worker> Scheduler<W> {
                 }
                 Answer::None => return false,
                 Answer::Gone => return true,
-            }
-            // To break down changes places.
-            match self.slot(id) {
-                Some(now) => at = now,
-                None => return false,
             }
         }
     }
