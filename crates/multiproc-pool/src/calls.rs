@@ -14,6 +14,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     PlainData, TaskError,
     job::{Chunks, Done, Input, Job, Local, Outcome, Task},
+    later::Later,
     program::{self, Program, WireProgram},
     sequence::{Block, Body, INLINE, Items, Large, Pushed, Sequence, read_file},
 };
@@ -175,7 +176,10 @@ impl<A> Packer<A> {
     fn push_failure(&mut self, err: TaskError) {
         self.cut(false);
         self.job.send_off(1);
-        self.job.deliver(Done { start: self.place, count: 1, outcome: Outcome::Failed(err) });
+        let mut later = Later::default();
+        let done = Done { start: self.place, count: 1, outcome: Outcome::Failed(err) };
+        self.job.deliver(done, &mut later);
+        later.run();
         self.place += 1;
     }
 

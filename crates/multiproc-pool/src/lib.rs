@@ -68,6 +68,7 @@ mod callbacks;
 mod interrupt;
 mod scheduler;
 mod shared;
+mod later;
 mod lookout;
 mod supervisor;
 mod reactor;

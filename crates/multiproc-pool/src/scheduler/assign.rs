@@ -162,7 +162,7 @@ impl<W: Worker> Scheduler<W> {
                 let mut batch = batch.into_iter();
                 // Which one it was is found out by giving the others again.
                 if let Some(first) = batch.next() {
-                    self.fail(&first, TaskError::Encode(why));
+                    self.fail(first, TaskError::Encode(why));
                 }
                 batch.rev().for_each(|task| self.queue.push_front(task));
                 true

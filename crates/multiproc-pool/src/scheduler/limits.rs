@@ -146,7 +146,7 @@ impl<W: Worker> Scheduler<W> {
         }
         for task in std::mem::take(&mut self.queue) {
             if is_its(&task) {
-                self.fail(&task, TaskError::Cancelled);
+                self.fail(task, TaskError::Cancelled);
             } else {
                 self.queue.push_back(task);
             }

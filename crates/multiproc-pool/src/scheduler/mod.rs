@@ -21,6 +21,7 @@ use slot::{Leave, Slot};
 use crate::{
     TaskError,
     job::{Done, Job, Outcome, Task},
+    later::Later,
     worker::{Answer, Worker},
 };
 
@@ -75,6 +76,8 @@ pub(crate) struct Scheduler<W> {
     not_before: Option<Instant>,
     /// How many calls are done.
     done: u64,
+    /// What is done when nobody has it locked.
+    pub(crate) later: Later,
 }
 
 impl<W: Worker> Scheduler<W> {
@@ -94,6 +97,7 @@ impl<W: Worker> Scheduler<W> {
             failures: 0,
             not_before: None,
             done: 0,
+            later: Later::default(),
         }
     }
 
@@ -123,8 +127,8 @@ impl<W: Worker> Scheduler<W> {
     }
 
     /// Wakes those who poll for what is queued: to start a worker may be up to them.
-    pub(crate) fn nudge(&self) {
-        self.queue.iter().for_each(|task| task.job.nudge());
+    pub(crate) fn nudge(&mut self) {
+        self.queue.iter().for_each(|task| task.job.nudge(&mut self.later));
     }
 
     /// True if nothing is to be done and nothing is being done.
@@ -160,11 +164,12 @@ impl<W: Worker> Scheduler<W> {
     /// Delivers what came of calls of a job.
     fn deliver(&mut self, job: &Job, start: usize, count: usize, outcome: Outcome) {
         self.done += count as u64;
-        job.deliver(Done { start, count, outcome });
+        job.deliver(Done { start, count, outcome }, &mut self.later);
     }
 
-    fn fail(&mut self, task: &Task, err: TaskError) {
+    fn fail(&mut self, task: Task, err: TaskError) {
         self.deliver(&task.job, task.start, task.count, Outcome::Failed(err));
+        self.later.drop(task);
     }
 
     /// Delivers the results of the next calls of a worker; false if it was not given as many.
@@ -183,6 +188,10 @@ impl<W: Worker> Scheduler<W> {
             };
             left -= count;
             self.deliver(&job, start, count, outcome);
+            // Nobody wants it any more, nor what it holds.
+            if let Some(last) = Arc::into_inner(job) {
+                self.later.drop(last);
+            }
             outcome = rest;
         }
         true

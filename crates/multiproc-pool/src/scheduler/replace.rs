@@ -123,7 +123,7 @@ impl<W: Worker> Scheduler<W> {
             rest.into_iter().for_each(|rest| waiting.push_front(rest));
             task.scares += 1;
             if task.scares > SCARES.saturating_add(self.settings.retries) {
-                self.fail(&task, death.into());
+                self.fail(task, death.into());
             } else {
                 waiting.push_front(task);
             }
@@ -141,7 +141,7 @@ impl<W: Worker> Scheduler<W> {
                     (_, words) => words,
                 };
                 match fate {
-                    Some(err) => self.fail(&running, err),
+                    Some(err) => self.fail(running, err),
                     None => self.retry(running, death),
                 }
             }
@@ -153,7 +153,7 @@ impl<W: Worker> Scheduler<W> {
 
     fn retry(&mut self, task: Task, death: Death) {
         if task.deaths >= self.settings.retries {
-            return self.fail(&task, death.into());
+            return self.fail(task, death.into());
         }
         self.queue.push_front(Task { deaths: task.deaths + 1, ..task });
     }
