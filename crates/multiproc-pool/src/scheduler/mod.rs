@@ -70,6 +70,8 @@ pub(crate) struct Scheduler<W> {
     deaths: VecDeque<Instant>,
     /// How many workers have been started.
     started: u64,
+    /// How many have had each place.
+    occupants: Vec<u64>,
     /// How many in a row have failed to come to life: were not started, or died before they said a word.
     failures: usize,
     /// After a failure: when the next worker may be started.
@@ -94,6 +96,7 @@ impl<W: Worker> Scheduler<W> {
             lost: 0,
             deaths: VecDeque::new(),
             started: 0,
+            occupants: Vec::new(),
             failures: 0,
             not_before: None,
             done: 0,
