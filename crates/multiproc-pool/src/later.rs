@@ -1,12 +1,16 @@
 //! What waits until the pool's lock is free again, because it runs code that is not ours: wakers, what is done when a job is,
-//! and the destructors of values that nobody wants.
+//! the destructors of values that nobody wants, and what receives log lines.
 
 use std::{
+    cell::RefCell,
+    mem,
     ops::{Deref, DerefMut},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
+
+use multiproc_image::logging;
 
 use crate::{
     shared::{State, follow},
@@ -37,6 +41,24 @@ impl Later {
             // It has been printed. Whoever is at it here is not to blame.
             let _ = catch_unwind(AssertUnwindSafe(action));
         }
+    }
+}
+
+thread_local! {
+    /// What this thread has to say when it has unlocked what it has locked.
+    static WARNINGS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Logs a warning when this thread has unlocked the pool.
+pub(crate) fn warn(text: String) {
+    // What a thread that is ending has to say is lost.
+    let _ = WARNINGS.try_with(|warnings| warnings.borrow_mut().push(text));
+}
+
+fn tell() {
+    let warnings = WARNINGS.try_with(|warnings| mem::take(&mut *warnings.borrow_mut()));
+    for text in warnings.unwrap_or_default() {
+        logging::warning(format_args!("{text}"));
     }
 }
 
@@ -72,9 +94,10 @@ impl<'a, W: Worker> Locked<'a, W> {
 impl<W: Worker> Drop for Locked<'_, W> {
     fn drop(&mut self) {
         if let Some(mut state) = self.state.take() {
-            let later = std::mem::take(&mut state.scheduler.later);
+            let later = mem::take(&mut state.scheduler.later);
             drop(state);
             later.run();
+            tell();
         }
     }
 }
