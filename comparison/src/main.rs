@@ -132,22 +132,19 @@ struct Child(libc::pid_t);
 
 /// Runs `work` in a child on the second core; this process runs on the first.
 fn fork(work: impl FnOnce() -> Result<()>) -> Result<Child> {
+    pin(0)?;
     // SAFETY: This process has one thread.
     match unsafe { libc::fork() } {
         -1 => Err(std::io::Error::last_os_error().into()),
         0 => {
-            pin(1);
-            let result = work();
+            let result = pin(1).and_then(|()| work());
             if let Err(err) = &result {
                 eprintln!("{err}");
             }
             // SAFETY: Leaves without running what belongs to the parent.
             unsafe { libc::_exit(i32::from(result.is_err())) }
         }
-        pid => {
-            pin(0);
-            Ok(Child(pid))
-        }
+        pid => Ok(Child(pid)),
     }
 }
 
@@ -160,11 +157,17 @@ impl Child {
     }
 }
 
-fn pin(core: usize) {
+fn pin(core: usize) -> Result<()> {
     // SAFETY: An empty set is all zeros.
     let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
     // SAFETY: Within the set.
     unsafe { libc::CPU_SET(core, &mut set) };
     // SAFETY: The set is live and of that size.
-    unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) };
+    let result =
+        unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) };
+    if result == -1 {
+        let err = std::io::Error::last_os_error();
+        return Err(format!("failed to pin a process to core {core}: {err}").into());
+    }
+    Ok(())
 }

@@ -344,9 +344,13 @@ impl<T> Drop for CallbackEnd<'_, T> {
     fn drop(&mut self) {
         let mut value = self.0.lock();
         value.callbacks -= 1;
-        if value.callbacks == 0 {
+        let is_last = value.callbacks == 0;
+        let waker = value.waker.take_if(|_| is_last);
+        drop(value);
+        if is_last {
             self.0.called.notify_all();
-            value.waker.take().into_iter().for_each(Waker::wake);
+            // It may poll at once, and finds nothing locked.
+            waker.into_iter().for_each(Waker::wake);
         }
     }
 }
@@ -368,7 +372,9 @@ impl<T> Future for AsyncResult<T> {
         }
         let mut value = self.shared.settle(job);
         if value.callbacks > 0 {
-            value.waker = Some(context.waker().clone());
+            let before = value.waker.replace(context.waker().clone());
+            drop(value);
+            drop(before);
             return Poll::Pending;
         }
         Poll::Ready(value.take())

@@ -201,7 +201,8 @@ impl Builder {
     }
 
     /// Has Ctrl-C end the pool and not the program: what waits for it, or uses it later, fails with
-    /// [`TaskError::Interrupted`], and its workers are ended. A second Ctrl-C does what it does without: by default it ends the program.
+    /// [`TaskError::Interrupted`], and its workers are ended. A second Ctrl-C does what it does without: by default it ends the program. So
+    /// does one after the pool has been dropped.
     ///
     /// Workers ignore Ctrl-C in any case, and die with the program in any case.
     ///

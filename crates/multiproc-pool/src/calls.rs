@@ -14,6 +14,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     PlainData, TaskError,
     job::{Chunks, Done, Input, Job, Local, Outcome, Task},
+    later::Later,
     program::{self, Program, WireProgram},
     sequence::{Block, Body, INLINE, Items, Large, Pushed, Sequence, read_file},
 };
@@ -164,7 +165,8 @@ impl<A> Packer<A> {
             Ok(block) => {
                 self.cut(false);
                 self.count_one();
-                self.cut_with(Input::Wire { block: Arc::new(block), run: 0..0 }, false);
+                let run = block.all();
+                self.cut_with(Input::Wire { block: Arc::new(block), run }, false);
             }
             Err(err) => self.push_failure(TaskError::encode(&err)),
         }
@@ -174,7 +176,10 @@ impl<A> Packer<A> {
     fn push_failure(&mut self, err: TaskError) {
         self.cut(false);
         self.job.send_off(1);
-        self.job.deliver(Done { start: self.place, count: 1, outcome: Outcome::Failed(err) });
+        let mut later = Later::default();
+        let done = Done { start: self.place, count: 1, outcome: Outcome::Failed(err) };
+        self.job.deliver(done, &mut later);
+        later.run();
         self.place += 1;
     }
 

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
-    thread::JoinHandle,
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
@@ -209,6 +209,13 @@ impl Core {
         self.callbacks.finish(self.maker);
     }
 
+    /// True on a thread of this pool.
+    fn is_inside(&self) -> bool {
+        let supervisor = self.supervisor.lock().unwrap_or_else(PoisonError::into_inner);
+        let supervisor = supervisor.as_ref().map(|supervisor| supervisor.thread().id());
+        supervisor == Some(thread::current().id()) || self.hub.is_inside()
+    }
+
     /// How it is shown.
     pub(crate) fn show(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match self.hub.phase() {
@@ -225,7 +232,11 @@ impl Drop for Core {
     fn drop(&mut self) {
         if self.maker == generation() {
             self.hub.terminate(&TaskError::NotRunning);
-            self.finish();
+            // A task can have the last handle, and what is thrown away, too: the pool's own threads end without being
+            // waited for, which would be by themselves.
+            if !self.is_inside() {
+                self.finish();
+            }
             // Which may be ending it, too, and has its descriptors meanwhile.
             Interrupts::forget(&self.hub);
         }

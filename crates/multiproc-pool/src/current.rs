@@ -17,6 +17,12 @@ thread_local! {
     static SEAT: RefCell<Option<Seat>> = const { RefCell::new(None) };
 }
 
+/// The board of the worker that this thread is, if it is one.
+pub(crate) fn board() -> Option<Arc<Board>> {
+    // A thread that is ending has no seat any more.
+    SEAT.try_with(|seat| seat.borrow().as_ref().map(|seat| seat.board.clone())).ok().flatten()
+}
+
 /// Makes this thread a worker's.
 pub(crate) fn sit_down(seat: Seat) {
     SEAT.replace(Some(seat));

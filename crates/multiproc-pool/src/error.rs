@@ -81,7 +81,8 @@ pub enum TaskError {
         exitcode: Option<i32>,
         /// True if it is known to have ended for want of memory: by the kernel's hand, or because an allocation failed
         /// within the pool's [memory limit](crate::Builder::memory_limit).
-        /// With `RUST_BACKTRACE` set std overwrites what tells, and it stays false.
+        /// With `RUST_BACKTRACE` set std overwrites what tells, and it stays false. It may be true, too, where a task aborts
+        /// for another reason after the program has dealt with a call that failed with `ENOMEM`.
         oom: bool,
     },
 

@@ -349,7 +349,7 @@ impl<'p, I: Iterator, R> Imap<'p, I, R> {
     }
 
     /// Ends with an error.
-    fn end(&mut self, err: TaskError) {
+    pub(crate) fn end(&mut self, err: TaskError) {
         self.flow = None;
         self.last = Some(err);
     }

@@ -45,16 +45,30 @@ impl Interrupts {
         Ok(())
     }
 
+    /// Leaves Ctrl-C to the program where no pool is left that it could end.
+    fn rest(&self) {
+        if self.pools.is_empty()
+            && let Some(bell) = self.bell
+        {
+            bell.disarm();
+        }
+    }
+
     /// Forgets a pool that has ended. When this returns, nobody here is at it.
     pub(crate) fn forget(pool: &Arc<dyn Hub>) {
         let mut interrupts = INTERRUPTS.get().lock().unwrap_or_else(PoisonError::into_inner);
-        interrupts.pools.retain(|other| !ptr::addr_eq(other.as_ptr(), Arc::as_ptr(pool)));
+        interrupts.pools.retain(|other| {
+            other.strong_count() > 0 && !ptr::addr_eq(other.as_ptr(), Arc::as_ptr(pool))
+        });
+        interrupts.rest();
     }
 }
 
 fn end_all() {
     let mut interrupts = INTERRUPTS.get().lock().unwrap_or_else(PoisonError::into_inner);
-    for pool in std::mem::take(&mut interrupts.pools) {
+    let pools = std::mem::take(&mut interrupts.pools);
+    interrupts.rest();
+    for pool in pools {
         if let Some(pool) = pool.upgrade() {
             pool.terminate(&TaskError::Interrupted);
         }

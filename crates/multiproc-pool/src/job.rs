@@ -11,6 +11,7 @@ use std::{
 
 use crate::{
     TaskError,
+    later::Later,
     program::Program,
     sequence::{Block, Body, INLINE, Run, extent, split, within},
 };
@@ -219,19 +220,24 @@ impl Job {
 
     /// Says that there will be no more.
     pub(crate) fn seal(&self) {
+        let mut later = Later::default();
         let mut inbox = self.inbox();
         inbox.is_sealed = true;
-        inbox.settle(&self.me);
+        inbox.settle(&self.me, &mut later);
+        drop(inbox);
+        later.run();
     }
 
     /// Takes down what came of some calls.
-    pub(crate) fn deliver(&self, done: Done) {
+    pub(crate) fn deliver(&self, done: Done, later: &mut Later) {
         let mut inbox = self.inbox();
         inbox.away = inbox.away.saturating_sub(done.count);
-        if !inbox.is_forgotten {
+        if inbox.is_forgotten {
+            later.drop(done);
+        } else {
             inbox.done.push_back(done);
         }
-        inbox.settle(&self.me);
+        inbox.settle(&self.me, later);
     }
 
     /// The next of what is done.
@@ -258,42 +264,53 @@ impl Job {
 
     /// Has `waker` woken by what is done next, or when all is.
     pub(crate) fn wake(&self, waker: &Waker, by_each: bool) {
-        self.inbox().waker = Some((waker.clone(), by_each));
+        let waker = Some((waker.clone(), by_each));
+        let before = std::mem::replace(&mut self.inbox().waker, waker);
+        drop(before);
     }
 
     /// Has something done when all is done; at once if it is.
     pub(crate) fn then(&self, action: Then) {
+        let mut later = Later::default();
         let mut inbox = self.inbox();
         inbox.then.push(action);
-        inbox.settle(&self.me);
+        inbox.settle(&self.me, &mut later);
+        drop(inbox);
+        later.run();
     }
 
     /// Throws away what comes from now on.
     pub(crate) fn forget(&self) {
         let mut inbox = self.inbox();
         inbox.is_forgotten = true;
-        inbox.done.clear();
+        let done = std::mem::take(&mut inbox.done);
+        drop(inbox);
+        drop(done);
     }
 
     /// Wakes who polls it: there may be something for it to do.
-    pub(crate) fn nudge(&self) {
+    pub(crate) fn nudge(&self, later: &mut Later) {
         if let Some((waker, _)) = self.inbox().waker.take() {
-            waker.wake();
+            later.add(|| waker.wake());
         }
     }
 }
 
 impl Inbox {
-    fn settle(&mut self, job: &Weak<Job>) {
+    fn settle(&mut self, job: &Weak<Job>, later: &mut Later) {
         let is_complete = self.is_sealed && self.away == 0;
         if let Some((waker, _)) = self.waker.take_if(|(_, by_each)| *by_each || is_complete) {
-            waker.wake();
+            later.add(|| waker.wake());
         }
         if is_complete
             && !self.then.is_empty()
             && let Some(job) = job.upgrade()
         {
-            self.then.drain(..).for_each(|then| then(job.clone()));
+            for then in self.then.drain(..) {
+                let job = job.clone();
+                later.add(|| then(job));
+            }
+            later.drop(job);
         }
     }
 }

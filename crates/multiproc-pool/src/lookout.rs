@@ -88,7 +88,9 @@ impl<K: Workers> Shared<K> {
             worker.call(stride);
         }
         fence(SeqCst);
-        let is_due = state.scheduler.workers().any(|(_, worker)| worker.has_answers());
+        // Whoever makes room or answers from here on rings.
+        let is_due = state.scheduler.assign_again()
+            || state.scheduler.workers().any(|(_, worker)| worker.has_answers());
         let now = Instant::now();
         let deadline = match stride {
             _ if is_due => Some(now),
@@ -164,6 +166,9 @@ impl<K: Workers> Shared<K> {
         }
         if had_events {
             scheduler.assign();
+        } else {
+            // A ring without an answer: there may be room.
+            scheduler.assign_again();
         }
     }
 }

@@ -9,16 +9,20 @@ use std::{
 
 use multiproc_sys::memfd;
 use multiproc_wire::{EncodeError, Handle};
+use rustix::io::Errno;
 use serde::Serialize;
 
-use crate::TaskError;
+use crate::{
+    TaskError,
+    value_file::{self, Place, ValueFile},
+};
 
-/// A value of more bytes than this travels alone, as a file.
+/// A value of more bytes than this travels alone, as a file as long as there are not too many.
 pub(crate) const INLINE: usize = 48 << 10;
 
 /// The length of a value takes one byte up to this.
 const SHORT: u8 = 252;
-/// What follows is no value: see `worker/stream.rs`.
+/// What follows is no value: see `worker/README.md`.
 pub(crate) const MARK: u8 = 253;
 /// The length follows, as four bytes.
 const LONG: u8 = 254;
@@ -53,44 +57,66 @@ pub(crate) struct Large {
 enum Content {
     /// From there on in memory.
     Memory(Vec<u8>, usize),
-    File(memfd::Filling),
+    File(memfd::Filling, Place),
+}
+
+impl Content {
+    /// Nothing yet, in a file if there may be one.
+    fn new() -> io::Result<Self> {
+        Ok(match value_file::fill()? {
+            Some((file, place)) => Self::File(file, place),
+            None => Self::Memory(vec![0; LONG_HEAD], LONG_HEAD),
+        })
+    }
+
+    fn append(&mut self, piece: &[u8]) -> io::Result<()> {
+        match self {
+            Self::File(file, _) => file.append(piece),
+            Self::Memory(bytes, _) => {
+                bytes.try_reserve(piece.len()).map_err(|_| io::ErrorKind::OutOfMemory)?;
+                bytes.extend_from_slice(piece);
+                Ok(())
+            }
+        }
+    }
 }
 
 impl Large {
-    /// Puts it into a file, unless it is in one.
+    /// Puts it into a file, unless it is in one or there are too many: then it is a sequence of its own.
     pub(crate) fn into_block(self) -> io::Result<Block> {
-        let (file, len) = match self.content {
-            Content::Memory(bytes, start) => {
-                (memfd::seal(&bytes[start..])?, (bytes.len() - start) as u64)
+        let body = match self.content {
+            Content::Memory(bytes, start) => match ValueFile::of(&bytes[start..])? {
+                Some(file) => Body::File(file, (bytes.len() - start) as u64),
+                None => Body::Memory(alone(bytes, start, self.is_error)?),
+            },
+            Content::File(file, place) => {
+                let (file, len) = file.seal()?;
+                Body::File(ValueFile::new(file, Some(place)), len)
             }
-            Content::File(file) => file.seal()?,
         };
-        Ok(Block { body: Body::File(file, len), handles: self.handles })
+        Ok(Block { body, handles: self.handles })
     }
 }
 
 impl Sequence {
-    /// Appends a value, unless it is too large; on an error nothing has changed.
+    /// Appends a value, unless it is too large; on an error, or if to encode it panics, nothing has changed.
     #[inline]
     pub(crate) fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<Pushed, EncodeError> {
         let (start, held) = (self.bytes.len(), self.handles.len());
-        self.bytes.push(0);
-        let mut file = None;
-        let mut spill = |piece: &[u8]| match &mut file {
-            Some(file) => memfd::Filling::append(file, piece),
-            none => none.insert(memfd::Filling::new()?).append(piece),
+        let undo = Undo { bytes: &mut self.bytes, start };
+        undo.bytes.push(0);
+        let mut spilled = None;
+        let mut spill = |piece: &[u8]| match &mut spilled {
+            Some(content) => Content::append(content, piece),
+            none => none.insert(Content::new()?).append(piece),
         };
-        let Self { bytes, handles, .. } = self;
-        if let Err(err) = multiproc_wire::encode_spilling(value, bytes, handles, &mut spill) {
-            self.bytes.truncate(start);
-            return Err(err);
-        }
-        if let Some(file) = file {
-            self.bytes.truncate(start);
+        multiproc_wire::encode_spilling(value, undo.bytes, &mut self.handles, &mut spill)?;
+        if let Some(content) = spilled {
+            drop(undo);
             let handles = self.handles.split_off(held);
-            let content = Content::File(file);
             return Ok(Pushed::Large(Large { content, handles, is_error: false }));
         }
+        mem::forget(undo);
         let len = self.bytes.len() - start - 1;
         match u8::try_from(len) {
             Ok(short) if short <= SHORT => self.bytes[start] = short,
@@ -171,6 +197,18 @@ impl Sequence {
     }
 }
 
+/// Takes out again what was written of a value, unless it is forgotten.
+struct Undo<'a> {
+    bytes: &'a mut Vec<u8>,
+    start: usize,
+}
+
+impl Drop for Undo<'_> {
+    fn drop(&mut self) {
+        self.bytes.truncate(self.start);
+    }
+}
+
 /// What is known of one item of a sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Item<'a> {
@@ -233,11 +271,39 @@ pub(crate) fn within(bytes: &[u8], weight: usize) -> usize {
 #[derive(Debug)]
 pub(crate) enum Body {
     Memory(Vec<u8>),
-    File(OwnedFd, u64),
+    File(ValueFile, u64),
+}
+
+impl Body {
+    /// The value, or the error, that came in a file; it stays there unless there are too many such files.
+    pub(crate) fn received(file: OwnedFd, len: u64, is_error: bool) -> Self {
+        let place = Place::take();
+        if place.is_none() {
+            let mut bytes = vec![0; LONG_HEAD];
+            let read = memfd::read(file.as_fd(), len, &mut bytes);
+            if let Ok(bytes) = read.and_then(|()| alone(bytes, LONG_HEAD, is_error)) {
+                return Self::Memory(bytes);
+            }
+            // What is wrong with it is for who wants the value.
+        }
+        Self::File(ValueFile::new(file, place), len)
+    }
+}
+
+/// How many bytes stand before a long value.
+const LONG_HEAD: usize = 5;
+
+/// Makes a sequence of the value, or the error, that begins at `start`.
+fn alone(mut bytes: Vec<u8>, start: usize, is_error: bool) -> io::Result<Vec<u8>> {
+    // What is longer can be in a file only.
+    let len = u32::try_from(bytes.len() - start).map_err(|_| Errno::MFILE)?;
+    let [a, b, c, d] = len.to_le_bytes();
+    bytes.splice(..start, [if is_error { FAILED } else { LONG }, a, b, c, d]);
+    Ok(bytes)
 }
 
 /// The content of a file.
-pub(crate) fn read_file(file: &OwnedFd, len: u64) -> io::Result<memfd::Mapped> {
+pub(crate) fn read_file(file: &impl AsFd, len: u64) -> io::Result<memfd::Mapped> {
     memfd::map(file.as_fd(), len)
 }
 
@@ -246,6 +312,16 @@ pub(crate) fn read_file(file: &OwnedFd, len: u64) -> io::Result<memfd::Mapped> {
 pub(crate) struct Block {
     pub(crate) body: Body,
     pub(crate) handles: Vec<Handle>,
+}
+
+impl Block {
+    /// The run that is all of it.
+    pub(crate) fn all(&self) -> Run {
+        match &self.body {
+            Body::Memory(bytes) => 0..bytes.len(),
+            Body::File(..) => 0..0,
+        }
+    }
 }
 
 /// A run of a block: where its items begin and end. Of a file it is all.
@@ -291,7 +367,7 @@ mod tests {
         sequence.push(&1u8).unwrap();
         let value = (3u8, "x".repeat(2 << 20), 4u8);
         let Ok(Pushed::Large(large)) = sequence.push(&value) else { panic!("it is large") };
-        assert!(matches!(large.content, Content::File(_)) && sequence.bytes == [1, 1]);
+        assert!(matches!(large.content, Content::File(..)) && sequence.bytes == [1, 1]);
         let Body::File(file, len) = large.into_block().unwrap().body else { panic!("in a file") };
         let bytes = read_file(&file, len).unwrap();
         assert!(multiproc_wire::decode::<(u8, String, u8)>(&bytes, vec![]).unwrap() == value);
@@ -311,6 +387,19 @@ mod tests {
         let err = TaskError::Result("x".repeat(INLINE));
         let Pushed::Large(large) = sequence.push_failure(&err) else { panic!("it is large") };
         assert!(large.is_error && sequence.count == 2);
+    }
+
+    #[test]
+    fn value_that_stays_in_memory_is_a_sequence_of_its_own() {
+        let text = "x".repeat(INLINE);
+        for (start, is_error) in [(0, false), (3, false), (5, true), (9, false)] {
+            let mut bytes = vec![7; start];
+            bytes.extend(multiproc_wire::encode(&text).unwrap().bytes);
+            let bytes = alone(bytes, start, is_error).unwrap();
+            let items: Vec<_> = Items(&bytes).collect();
+            assert_eq!((items.len(), items[0].is_error), (1, is_error));
+            assert_eq!(multiproc_wire::decode::<String>(items[0].bytes, vec![]).unwrap(), text);
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! and, a while after the last one has left, for good, so that deaths are noticed in a pool that nobody uses.
 
 use std::{
+    ptr,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
@@ -13,9 +14,10 @@ use std::{
 use multiproc_image::{StartError, after_fork::generation};
 
 use crate::{
-    PoolError, TaskError,
+    PoolError, TaskError, current,
     error::describe,
     job::{Job, Task},
+    later::Locked,
     lookout::Lookout,
     reactor::Reactor,
     scheduler::{Phase, Scheduler, Settings},
@@ -63,7 +65,7 @@ pub(crate) enum Driver {
     Supervisor,
 }
 
-pub(crate) type Guard<'a, K> = MutexGuard<'a, State<<K as Workers>::Worker>>;
+pub(crate) type Guard<'a, K> = Locked<'a, <K as Workers>::Worker>;
 
 /// What a pool can do for those who wait for jobs, whatever its workers are.
 pub(crate) trait Hub: Send + Sync {
@@ -87,6 +89,8 @@ pub(crate) trait Hub: Send + Sync {
     fn phase(&self) -> Phase;
     fn stats(&self) -> PoolStats;
     fn supervise(&self);
+    /// True on a thread that is a worker of this pool.
+    fn is_inside(&self) -> bool;
     /// Starts workers that only a caller may start; false if the pool is only a memory.
     fn help(&self) -> bool;
 }
@@ -125,8 +129,7 @@ impl<K: Workers> Shared<K> {
     }
 
     pub(crate) fn lock(&self) -> Guard<'_, K> {
-        // A panic in a scheduler is a fault of ours; its state is still the best there is.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        Locked::new(&self.state)
     }
 
     /// Waits until `is_done`; false if `deadline` passes first.
@@ -167,7 +170,7 @@ impl<K: Workers> Shared<K> {
             }
             state.followers += 1;
             let attempt = state.scheduler.next_attempt();
-            state = follow(&self.changed, state, deadline.into_iter().chain(attempt).min());
+            state = state.wait(&self.changed, deadline.into_iter().chain(attempt).min());
             state.followers -= 1;
         };
         if has_driven {
@@ -198,7 +201,7 @@ impl<K: Workers> Shared<K> {
         state: Guard<'a, K>,
         deadline: Option<Instant>,
     ) -> Guard<'a, K> {
-        let state = self.look(state, deadline);
+        let mut state = self.look(state, deadline);
         if state.followers > 0 {
             self.changed.notify_all();
         }
@@ -293,6 +296,9 @@ impl<K: Workers> Hub for Shared<K> {
     }
 
     fn attend(&self) {
+        if !self.is_here() {
+            return;
+        }
         let mut state = self.lock();
         if state.driver == Driver::Nobody {
             state.is_urgent = true;
@@ -312,6 +318,8 @@ impl<K: Workers> Hub for Shared<K> {
         if self.is_here() {
             self.lock().scheduler.cancel(job);
             self.changed.notify_all();
+            // Whoever drives may be waiting for it.
+            self.reactor.wake();
         }
     }
 
@@ -394,5 +402,11 @@ impl<K: Workers> Hub for Shared<K> {
 
     fn supervise(&self) {
         self.run();
+    }
+
+    fn is_inside(&self) -> bool {
+        current::board().is_some_and(|board| {
+            self.lock().scheduler.workers().any(|(_, worker)| ptr::eq(worker.board(), &*board))
+        })
     }
 }

@@ -30,6 +30,8 @@ pub struct WorkerStats {
     pub name: String,
     /// Its process id; none if it is a thread.
     pub pid: Option<u32>,
+    /// How many workers have had its place before it: pools keep as many places as they have workers.
+    pub restarts: u64,
     /// How many calls it has answered.
     pub calls: u64,
     /// How many calls it has in hand.

@@ -19,7 +19,9 @@ impl<I: Iterator<Item: Unpin> + Unpin, R: Unpin> Stream for Imap<'_, I, R> {
             return Poll::Ready(next);
         }
         if !this.wake(context.waker()) {
-            return Poll::Ready(Some(Err(TaskError::NotRunning)));
+            // In a forked child nobody ever comes.
+            this.end(TaskError::NotRunning);
+            return Poll::Ready(this.step().flatten());
         }
         // What has come before the waker was there wakes nobody.
         match this.step() {

@@ -6,7 +6,7 @@ use multiproc_sys::poll;
 
 use crate::{
     scheduler::Phase,
-    shared::{Driver, Shared, follow},
+    shared::{Driver, Shared},
     worker::{Death, Worker, Workers},
 };
 
@@ -41,7 +41,7 @@ impl<K: Workers> Shared<K> {
                 let pause = if state.is_left { WATCH } else { LINGER };
                 let deadline = Instant::now().checked_add(pause);
                 state.is_contended &= state.followers > 0;
-                state = follow(&self.relief, state, deadline);
+                state = state.wait(&self.relief, deadline);
                 state.is_watched = false;
                 continue;
             }

@@ -10,11 +10,14 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
+        mpsc::channel,
     },
 };
 
-use multiproc::{Context, Failure, ProcessError};
-use multiproc_tests::{TestResult, context_named, each_start_method, in_child, name_of};
+use multiproc::{Context, Failure, ProcessError, StartError};
+use multiproc_tests::{TestResult, context_named, each_start_method, in_child, name_of, once};
+
+once! { fork_that_is_refused_waits_for_no_stream }
 
 each_start_method! { others_print, others_panic, others_allocate, others_read_the_environment }
 
@@ -32,6 +35,27 @@ fn others_allocate(ctx: &Context) -> TestResult {
 
 fn others_read_the_environment(ctx: &Context) -> TestResult {
     in_child(&Context::spawn(), start_while_busy, (name_of(ctx), "environment".to_string()))
+}
+
+fn fork_that_is_refused_waits_for_no_stream() -> TestResult {
+    in_child(&Context::spawn(), fork_while_a_stream_is_held, ())
+}
+
+fn fork_while_a_stream_is_held() -> Result<(), Failure> {
+    let (hold, is_held) = channel();
+    let (release, released) = channel::<()>();
+    let holder = std::thread::spawn(move || {
+        let stream = std::io::stderr().lock();
+        let _ = hold.send(());
+        let _ = released.recv();
+        drop(stream);
+    });
+    is_held.recv()?;
+    let result = Context::fork().start(|| (), ());
+    assert!(matches!(result, Err(StartError::Threads { .. })));
+    drop(release);
+    holder.join().map_err(|_| "a thread panicked")?;
+    Ok(())
 }
 
 fn start_while_busy(method: String, with: String) -> Result<(), Failure> {

@@ -1,6 +1,10 @@
 //! What workers are given, and what they say at the end.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use multiproc::{
     Context, Failure, Pool, TaskError,
@@ -11,7 +15,7 @@ use multiproc_tests::{Scratch, TestResult, each_start_method, name_of};
 use crate::{abort, square};
 
 each_start_method! {
-    each_worker_has_a_value_of_its_own, finalizer_runs_where_a_worker_leaves_in_order, stats_add_up, executor_is_a_view_of_a_pool,
+    each_worker_has_a_value_of_its_own, finalizer_runs_where_a_worker_leaves_in_order, stats_add_up, times_add_up, executor_is_a_view_of_a_pool,
 }
 
 /// Something that cannot be sent, and says where it was made.
@@ -95,7 +99,27 @@ fn stats_add_up(ctx: &Context) -> TestResult {
     for worker in &stats.workers {
         assert!(worker.pid.is_some() && worker.in_hand == 0, "{worker:?}");
         assert!(worker.memory.is_some_and(|bytes| bytes > 0), "{worker:?}");
+        assert!(worker.restarts <= 1, "{worker:?}");
     }
+    Ok(())
+}
+
+fn times_add_up(ctx: &Context) -> TestResult {
+    let nap = Duration::from_millis(30);
+    let sleep = || std::thread::sleep(Duration::from_millis(30));
+    let begun = Instant::now();
+    let pool = Pool::builder().processes(1).context(ctx.clone()).build()?;
+    pool.apply(sleep, ())?;
+    // When it answers the next call, the one before is on its account.
+    pool.apply(square, (1,))?;
+    let first = pool.stats().workers.remove(0);
+    assert!(first.busy >= nap && first.busy + first.waiting <= begun.elapsed(), "{first:?}");
+    sleep();
+    pool.apply(square, (1,))?;
+    let second = pool.stats().workers.remove(0);
+    assert!(second.busy >= first.busy && second.waiting >= nap, "{second:?} after {first:?}");
+    assert!(second.busy + second.waiting <= begun.elapsed(), "{second:?}");
+    assert!(second.busy + second.waiting >= first.busy + first.waiting + nap, "{second:?}");
     Ok(())
 }
 

@@ -151,6 +151,15 @@ fn leak(method: String) -> Result<(), Failure> {
     assert!(matches!(grown, Err(TaskError::WorkerLost { oom, .. }) if oom || !told), "{grown:?}");
     let aborted = pool.apply(abort, ());
     assert!(matches!(aborted, Err(TaskError::WorkerLost { oom: false, .. })), "{aborted:?}");
+    // What a child of a worker aborts of is not what ends the worker.
+    let outlive = || {
+        let child = Context::fork().start(take, (4096,)).unwrap();
+        child.join().unwrap();
+        assert_eq!(child.exitcode(), Some(-libc::SIGABRT));
+        process::abort();
+    };
+    let outlived: Result<(), _> = pool.apply(outlive, ());
+    assert!(matches!(outlived, Err(TaskError::WorkerLost { oom: false, .. })), "{outlived:?}");
     assert_eq!(pool.map(take, [1, 2])?, [1 << 20, 2 << 20]);
     Ok(())
 }

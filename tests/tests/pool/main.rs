@@ -15,6 +15,7 @@ mod families;
 mod limits;
 mod equipment;
 mod interrupts;
+mod reentry;
 
 use multiproc::{Context, Pool, PoolError};
 

@@ -11,6 +11,7 @@ each_start_method! {
     map_gives_all_results_in_order, imap_gives_them_in_order, imap_unordered_gives_each_once, apply_takes_several_arguments,
     bound_state_reaches_every_worker, workers_stay_the_same, threads_share_a_pool, large_arguments_and_results_travel,
     handles_travel, plain_data_are_copied, results_wait_until_they_are_taken,
+    large_results_that_nobody_takes_block_no_small_ones,
 }
 
 once! { pool_has_at_least_one_worker, default_pool_works }
@@ -187,6 +188,26 @@ fn results_wait_until_they_are_taken(ctx: &Context) -> TestResult {
     lens.sort_unstable();
     expected.sort_unstable();
     assert_eq!(lens, expected);
+    assert_eq!(pool.workers_lost(), 0);
+    Ok(())
+}
+
+fn large_results_that_nobody_takes_block_no_small_ones(ctx: &Context) -> TestResult {
+    let pool = pool(ctx, 2)?;
+    let make = |len: usize| "x".repeat(len);
+    let large: Vec<_> = (0..6).map(|_| pool.apply_async(make, (24 << 20,))).collect();
+    let mut many = pool.imap(make, std::iter::repeat(1 << 20)).buffersize(40);
+    assert_eq!(many.next().ok_or("it has no end")??.len(), 1 << 20);
+    // On the same workers as those that are not taken, before and behind them.
+    for x in 0..50 {
+        assert_eq!(pool.apply(square, (x,))?, square(x));
+    }
+    assert_eq!(pool.map(square, 0..1000)?.len(), 1000);
+    assert_eq!(many.next().ok_or("it has no end")??.len(), 1 << 20);
+    drop(many);
+    for text in large {
+        assert_eq!(text.get()?.len(), 24 << 20);
+    }
     assert_eq!(pool.workers_lost(), 0);
     Ok(())
 }

@@ -11,6 +11,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::{abort, pool, square};
 
 each_start_method! {
+    large_values_take_few_descriptors,
     few_descriptors_are_enough, pool_that_cannot_be_made_is_an_error, pool_without_workers_is_broken_not_silent,
     pool_goes_on_with_the_workers_that_are_left,
 }
@@ -30,6 +31,31 @@ fn work_with_64(method: String) -> Result<(), Failure> {
         assert!(pool.apply(abort, ()).is_err());
     }
     assert_eq!(pool.workers_lost(), 12);
+    Ok(())
+}
+
+fn large_values_take_few_descriptors(ctx: &Context) -> TestResult {
+    in_child(&Context::spawn(), keep_large_values_with_64, (name_of(ctx),))
+}
+
+/// Many more values than descriptors, on their way there and on their way back.
+fn keep_large_values_with_64(method: String) -> Result<(), Failure> {
+    limit_descriptors(64)?;
+    let pool = Pool::builder().processes(2).context(context_named(&method)).build()?;
+    let texts = || (0..200).map(|at| (at, "x".repeat(100 << 10))).collect::<Vec<_>>();
+    let check = |values: Vec<(usize, String)>| {
+        assert_eq!(values.len(), 200);
+        assert!((0..).zip(&values).all(|(at, value)| value.0 == at && value.1.len() == 100 << 10));
+    };
+    check(pool.map(|text: (usize, String)| text, texts())?);
+    let results = pool.map_async(|text: (usize, String)| text, texts());
+    results.wait();
+    let open = procfs::open_descriptors().len();
+    assert!(open < 50, "{open} of 64 are open while the results wait");
+    check(results.get()?);
+    // As long as one is so large that it does not even come into memory before it is in a file.
+    let huge = pool.map(|text: String| text, vec!["x".repeat(2 << 20); 30])?;
+    assert!(huge.len() == 30 && huge.iter().all(|text| text.len() == 2 << 20));
     Ok(())
 }
 

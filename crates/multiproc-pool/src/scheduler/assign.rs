@@ -1,7 +1,5 @@
 //! Giving tasks to workers, ahead of time where there are many, and taking back what was given too early.
 
-use std::cmp::Reverse;
-
 use super::{
     Leave, Phase, Scheduler,
     slot::{Held, Slot},
@@ -20,6 +18,7 @@ const DEPTH: usize = 1024;
 impl<W: Worker> Scheduler<W> {
     /// Gives queued tasks to workers; stops workers that will get none.
     pub(crate) fn assign(&mut self) {
+        self.slots.iter_mut().for_each(|slot| slot.is_full = false);
         // First those that have nothing, then ahead of time, so that none is given two while another has none.
         for depth in [1, self.depth()] {
             for at in 0..self.slots.len() {
@@ -40,6 +39,17 @@ impl<W: Worker> Scheduler<W> {
                 self.stop(at);
             }
         }
+    }
+
+    /// Tries again where there was no room; true if that has changed anything.
+    pub(crate) fn assign_again(&mut self) -> bool {
+        let is_held_up = |slots: &[Slot<W>]| slots.iter().any(|slot| slot.is_full);
+        if !is_held_up(&self.slots) {
+            return false;
+        }
+        let done = self.done;
+        self.assign();
+        self.done != done || !is_held_up(&self.slots)
     }
 
     /// How many tasks each worker may have in hand: few where few are left, so that none waits behind another while a
@@ -124,6 +134,7 @@ impl<W: Worker> Scheduler<W> {
             .collect();
         let given = slot.worker.give(&orders);
         drop(orders);
+        slot.is_full = matches!(given, Given::Full);
         match given {
             Given::Taken => {
                 for task in batch {
@@ -151,7 +162,7 @@ impl<W: Worker> Scheduler<W> {
                 let mut batch = batch.into_iter();
                 // Which one it was is found out by giving the others again.
                 if let Some(first) = batch.next() {
-                    self.fail(&first, TaskError::Encode(why));
+                    self.fail(first, TaskError::Encode(why));
                 }
                 batch.rev().for_each(|task| self.queue.push_front(task));
                 true
@@ -163,9 +174,11 @@ impl<W: Worker> Scheduler<W> {
     pub(super) fn stop(&mut self, at: usize) {
         let slot = &mut self.slots[at];
         slot.leave = Leave::Asked;
-        match slot.worker.stop() {
+        let told = slot.worker.stop();
+        slot.is_full = matches!(told, Given::Full);
+        match told {
             Given::Taken => {}
-            // Again when it has answered something.
+            // Again when there may be room.
             Given::Full => slot.leave = Leave::Wanted,
             Given::Gone => slot.leave = Leave::Gone,
             Given::Refused(_) if slot.backlog.is_empty() => slot.worker.terminate(),
@@ -222,7 +235,7 @@ impl<W: Worker> Scheduler<W> {
     }
 }
 
-/// Takes all from call number `first` on out of a worker's hands.
+/// Takes all from call number `first` on out of a worker's hands, in the order in which it was given.
 pub(super) fn cut<W>(slot: &mut Slot<W>, first: u64) -> Vec<Task> {
     let mut taken = Vec::new();
     while let Some(held) = slot.backlog.pop_back() {
@@ -242,7 +255,6 @@ pub(super) fn cut<W>(slot: &mut Slot<W>, first: u64) -> Vec<Task> {
             break;
         }
     }
-    taken.sort_by_key(|task| Reverse(task.start));
     taken.reverse();
     taken
 }

@@ -21,6 +21,7 @@ impl<W: Worker> Scheduler<W> {
                 WorkerStats {
                     name: name.into(),
                     pid: (pid != 0).then_some(pid),
+                    restarts: slot.restarts,
                     calls: slot.calls,
                     in_hand: slot.load(),
                     busy,

@@ -38,6 +38,7 @@ impl<W: Worker> Scheduler<W> {
             let (start, count) = (task.start + answered, task.count - answered);
             let outcome = crate::job::Outcome::Failed(err.clone());
             self.deliver(&task.job, start, count, outcome);
+            self.later.drop(task);
         }
     }
 

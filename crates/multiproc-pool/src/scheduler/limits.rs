@@ -25,26 +25,46 @@ impl<W: Worker> Scheduler<W> {
         let timeout = self.settings.task_timeout?;
         let (now, moment) = (now(), Instant::now());
         let mut next: Option<Duration> = None;
-        for slot in &mut self.slots {
+        let mut has_taken = false;
+        for at in 0..self.slots.len() {
+            let slot = &self.slots[at];
             if slot.backlog.is_empty() || slot.doom.is_some() {
                 continue;
             }
-            let wait = match slot.running() {
-                Some((seq, begun, _)) => {
-                    let has_run = Duration::from_nanos(now.saturating_sub(begun));
-                    if has_run >= timeout {
-                        slot.doom = Some((seq, TaskError::TimedOut(timeout)));
-                        slot.worker.kill();
+            // Whatever it begins is not overdue before that.
+            let mut wait = timeout;
+            if let Some((seq, begun, _)) = slot.running() {
+                let has_run = Duration::from_nanos(now.saturating_sub(begun));
+                wait = timeout.saturating_sub(has_run);
+                if wait.is_zero() {
+                    has_taken = true;
+                    if self.doom(at, seq, TaskError::TimedOut(timeout)) {
                         continue;
                     }
-                    timeout - has_run
+                    wait = timeout;
                 }
-                // Whatever it begins is not overdue before that.
-                None => timeout,
-            };
+            }
             next = Some(next.map_or(wait, |next| next.min(wait)));
         }
+        if has_taken {
+            self.assign();
+        }
         next.and_then(|next| moment.checked_add(next))
+    }
+
+    /// Ends a call together with its worker; false if the worker has come to another one meanwhile, which is not to blame.
+    ///
+    /// What is behind it is taken back first, so nothing can be begun between the last look and the end. To queue it is
+    /// not to give it: that is up to the caller, afterwards.
+    pub(super) fn doom(&mut self, at: usize, seq: u64, err: TaskError) -> bool {
+        self.take_back(at);
+        let slot = &mut self.slots[at];
+        let is_at_it = slot.running().is_some_and(|(running, ..)| running == seq);
+        if is_at_it {
+            slot.doom = Some((seq, err));
+            slot.worker.kill();
+        }
+        is_at_it
     }
 
     /// Ends workers that have long had nothing to do.
@@ -88,7 +108,8 @@ impl<W: Worker> Scheduler<W> {
 
     /// Ends the calls of a job, those that are running, too; what is done stays.
     pub(crate) fn cancel(&mut self, job: &Arc<Job>) {
-        self.withdraw(job);
+        // What is taken back is given again last, so that no worker comes to anything else meanwhile.
+        self.take_out(job);
         for at in 0..self.slots.len() {
             let slot = &mut self.slots[at];
             let Some((seq, _, next)) = slot.running() else { continue };
@@ -99,8 +120,7 @@ impl<W: Worker> Scheduler<W> {
             }
             ask_to_stop(slot.worker.board(), next);
             if self.are_processes {
-                slot.doom = Some((seq, TaskError::Cancelled));
-                slot.worker.kill();
+                self.doom(at, seq, TaskError::Cancelled);
                 continue;
             }
             // A thread cannot be ended. Nobody waits for it any longer.
@@ -108,10 +128,16 @@ impl<W: Worker> Scheduler<W> {
             let (start, count) = (held.task.start + held.answered, held.task.count - held.answered);
             self.deliver(job, start, count, Outcome::Failed(TaskError::Cancelled));
         }
+        self.assign();
     }
 
     /// Takes all calls of a job that were not begun out of the pool.
     pub(crate) fn withdraw(&mut self, job: &Arc<Job>) {
+        self.take_out(job);
+        self.assign();
+    }
+
+    fn take_out(&mut self, job: &Arc<Job>) {
         let is_its = |task: &Task| Arc::ptr_eq(&task.job, job);
         for at in 0..self.slots.len() {
             if self.slots[at].backlog.iter().any(|held| is_its(&held.task)) {
@@ -120,11 +146,10 @@ impl<W: Worker> Scheduler<W> {
         }
         for task in std::mem::take(&mut self.queue) {
             if is_its(&task) {
-                self.fail(&task, TaskError::Cancelled);
+                self.fail(task, TaskError::Cancelled);
             } else {
                 self.queue.push_back(task);
             }
         }
-        self.assign();
     }
 }

@@ -21,6 +21,7 @@ use slot::{Leave, Slot};
 use crate::{
     TaskError,
     job::{Done, Job, Outcome, Task},
+    later::Later,
     worker::{Answer, Worker},
 };
 
@@ -69,12 +70,16 @@ pub(crate) struct Scheduler<W> {
     deaths: VecDeque<Instant>,
     /// How many workers have been started.
     started: u64,
+    /// How many have had each place.
+    occupants: Vec<u64>,
     /// How many in a row have failed to come to life: were not started, or died before they said a word.
     failures: usize,
     /// After a failure: when the next worker may be started.
     not_before: Option<Instant>,
     /// How many calls are done.
     done: u64,
+    /// What is done when nobody has it locked.
+    pub(crate) later: Later,
 }
 
 impl<W: Worker> Scheduler<W> {
@@ -91,9 +96,11 @@ impl<W: Worker> Scheduler<W> {
             lost: 0,
             deaths: VecDeque::new(),
             started: 0,
+            occupants: Vec::new(),
             failures: 0,
             not_before: None,
             done: 0,
+            later: Later::default(),
         }
     }
 
@@ -123,8 +130,8 @@ impl<W: Worker> Scheduler<W> {
     }
 
     /// Wakes those who poll for what is queued: to start a worker may be up to them.
-    pub(crate) fn nudge(&self) {
-        self.queue.iter().for_each(|task| task.job.nudge());
+    pub(crate) fn nudge(&mut self) {
+        self.queue.iter().for_each(|task| task.job.nudge(&mut self.later));
     }
 
     /// True if nothing is to be done and nothing is being done.
@@ -160,11 +167,12 @@ impl<W: Worker> Scheduler<W> {
     /// Delivers what came of calls of a job.
     fn deliver(&mut self, job: &Job, start: usize, count: usize, outcome: Outcome) {
         self.done += count as u64;
-        job.deliver(Done { start, count, outcome });
+        job.deliver(Done { start, count, outcome }, &mut self.later);
     }
 
-    fn fail(&mut self, task: &Task, err: TaskError) {
+    fn fail(&mut self, task: Task, err: TaskError) {
         self.deliver(&task.job, task.start, task.count, Outcome::Failed(err));
+        self.later.drop(task);
     }
 
     /// Delivers the results of the next calls of a worker; false if it was not given as many.
@@ -183,6 +191,10 @@ impl<W: Worker> Scheduler<W> {
             };
             left -= count;
             self.deliver(&job, start, count, outcome);
+            // Nobody wants it any more, nor what it holds.
+            if let Some(last) = Arc::into_inner(job) {
+                self.later.drop(last);
+            }
             outcome = rest;
         }
         true
@@ -199,7 +211,7 @@ impl<W: Worker> Scheduler<W> {
 
     /// Takes the answers of a worker; true if it says nothing sensible any more.
     pub(crate) fn hear(&mut self, id: WorkerId) -> bool {
-        let Some(mut at) = self.slot(id) else { return false };
+        let Some(at) = self.slot(id) else { return false };
         let worker = self.slots[at].worker.clone();
         loop {
             match worker.take() {
@@ -229,11 +241,6 @@ impl<W: Worker> Scheduler<W> {
                 }
                 Answer::None => return false,
                 Answer::Gone => return true,
-            }
-            // To break down changes places.
-            match self.slot(id) {
-                Some(now) => at = now,
-                None => return false,
             }
         }
     }

@@ -35,7 +35,6 @@ impl<W: Worker> Scheduler<W> {
     }
 
     pub(crate) fn is_short(&self) -> bool {
-        let staying = |slot: &&Slot<W>| matches!(slot.leave, Leave::No | Leave::Gone);
         let size = self.settings.size;
         let busy = || self.slots.iter().filter(|slot| !slot.backlog.is_empty()).count();
         let wanted = match self.phase {
@@ -47,7 +46,7 @@ impl<W: Worker> Scheduler<W> {
             Phase::Closed => size.min(self.queue.len() + busy()),
             Phase::Terminated | Phase::Broken(_) => 0,
         };
-        self.slots.iter().filter(staying).count() + self.starting < wanted
+        self.slots.iter().filter(|slot| slot.is_staying()).count() + self.starting < wanted
     }
 
     pub(crate) fn started(&mut self, worker: Arc<W>) -> WorkerId {
@@ -55,9 +54,23 @@ impl<W: Worker> Scheduler<W> {
         self.started += 1;
         let id = self.next_id;
         self.next_id += 1;
-        self.slots.push(Slot::new(id, worker));
+        let (place, restarts) = self.take_place();
+        self.slots.push(Slot::new(id, worker, place, restarts));
         self.assign();
         id
+    }
+
+    /// The first place that nobody has, and how many have had it.
+    fn take_place(&mut self) -> (usize, u64) {
+        let is_taken =
+            |place: &usize| self.slots.iter().any(|slot| slot.is_staying() && slot.place == *place);
+        let place =
+            (0..self.slots.len()).find(|place| !is_taken(place)).unwrap_or(self.slots.len());
+        if self.occupants.len() <= place {
+            self.occupants.resize(place + 1, 0);
+        }
+        self.occupants[place] += 1;
+        (place, self.occupants[place] - 1)
     }
 
     /// A worker could not be started, for a reason that may pass or not.
@@ -123,7 +136,7 @@ impl<W: Worker> Scheduler<W> {
             rest.into_iter().for_each(|rest| waiting.push_front(rest));
             task.scares += 1;
             if task.scares > SCARES.saturating_add(self.settings.retries) {
-                self.fail(&task, death.into());
+                self.fail(task, death.into());
             } else {
                 waiting.push_front(task);
             }
@@ -141,7 +154,7 @@ impl<W: Worker> Scheduler<W> {
                     (_, words) => words,
                 };
                 match fate {
-                    Some(err) => self.fail(&running, err),
+                    Some(err) => self.fail(running, err),
                     None => self.retry(running, death),
                 }
             }
@@ -153,7 +166,7 @@ impl<W: Worker> Scheduler<W> {
 
     fn retry(&mut self, task: Task, death: Death) {
         if task.deaths >= self.settings.retries {
-            return self.fail(&task, death.into());
+            return self.fail(task, death.into());
         }
         self.queue.push_front(Task { deaths: task.deaths + 1, ..task });
     }

@@ -42,6 +42,9 @@ impl Held {
 pub(super) struct Slot<W> {
     pub(super) id: WorkerId,
     pub(super) worker: Arc<W>,
+    /// Which of the pool's places it has, until it leaves, and how many have had it before.
+    pub(super) place: usize,
+    pub(super) restarts: u64,
     /// What it has in hand, in the order in which it is done.
     pub(super) backlog: VecDeque<Held>,
     /// The number of the next call that it is given.
@@ -52,6 +55,8 @@ pub(super) struct Slot<W> {
     /// True once it has said that it is there.
     pub(super) is_ready: bool,
     pub(super) leave: Leave,
+    /// True if there was no room for what it was to be told last.
+    pub(super) is_full: bool,
     /// Why a call is being ended together with the worker.
     pub(super) doom: Option<(u64, TaskError)>,
     /// What its last call has said.
@@ -66,17 +71,20 @@ pub(super) struct Slot<W> {
 }
 
 impl<W: Worker> Slot<W> {
-    pub(super) fn new(id: WorkerId, worker: Arc<W>) -> Self {
+    pub(super) fn new(id: WorkerId, worker: Arc<W>, place: usize, restarts: u64) -> Self {
         let now = Instant::now();
         Self {
             id,
             worker,
+            place,
+            restarts,
             backlog: VecDeque::new(),
             next_seq: 0,
             revoked: None,
             loaded: Loaded::default(),
             is_ready: false,
             leave: Leave::No,
+            is_full: false,
             doom: None,
             last_words: None,
             chunks: 0,
@@ -84,6 +92,11 @@ impl<W: Worker> Slot<W> {
             started: now,
             idle_since: now,
         }
+    }
+
+    /// True unless it is to leave, or has been asked to: then another one may have its place.
+    pub(super) fn is_staying(&self) -> bool {
+        matches!(self.leave, Leave::No | Leave::Gone)
     }
 
     /// The number of the first call that is not answered.

@@ -218,7 +218,7 @@ pub(super) fn received(
     let body = match head.place {
         Place::Here(len) if len == rest.len() => Body::Memory(rest.to_vec()),
         Place::Here(_) => return None,
-        Place::File(len) => Body::File(fds.next()?, len),
+        Place::File(len) => Body::received(fds.next()?, len, head.is_error),
     };
     Some((body, fds.collect()))
 }

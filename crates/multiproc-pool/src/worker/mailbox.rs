@@ -34,7 +34,7 @@ pub(super) struct Mailbox {
     bell: OwnedFd,
     /// How many results were given so far.
     given: u64,
-    /// True if the pool may not know yet of the last of them.
+    /// True if the pool may not know yet of the last of them, or of the room that there is.
     is_untold: bool,
     spin: Spin,
     /// True when nobody is there to be answered.
@@ -62,6 +62,8 @@ impl Mailbox {
         bytes.clear();
         fds.clear();
         let Some(available) = self.wait() else { return Ok(false) };
+        // The pool may wait for the room that this makes, and calls that were taken back are not answered.
+        self.is_untold = true;
         if available < 4 {
             return Ok(false);
         }
@@ -213,4 +215,48 @@ impl Mailbox {
 pub(super) fn is_closed(err: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionReset, NotConnected};
     matches!(err.kind(), BrokenPipe | ConnectionReset | NotConnected)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        thread,
+        time::{Duration, Instant},
+    };
+
+    use multiproc_sys::poll;
+    use rustix::event::{EventfdFlags, eventfd};
+
+    use super::*;
+
+    #[test]
+    fn orders_that_are_not_answered_are_told_of_before_it_sleeps() {
+        let shared = Shared::new().unwrap();
+        let (mut orders, _) = shared.outside();
+        let (_link, theirs) = packet::pair().unwrap();
+        let bell = eventfd(0, EventfdFlags::CLOEXEC).unwrap();
+        let heard = bell.try_clone().unwrap();
+        let mut mailbox = Mailbox::new(shared.clone(), Arc::new(theirs), bell);
+        let mut give = |text: &[u8]| {
+            orders.write(&(text.len() as u32).to_le_bytes()).unwrap();
+            orders.write(text).unwrap();
+            orders.publish();
+        };
+        give(b"taken back");
+        // The pool sleeps until there are a thousand results.
+        shared.call_at(1000);
+        let worker = thread::spawn(move || {
+            let (mut bytes, mut fds) = (Vec::new(), Vec::new());
+            for text in ["taken back", "the end"] {
+                assert!(mailbox.next(&mut bytes, &mut fds).unwrap());
+                assert_eq!(bytes, text.as_bytes());
+            }
+        });
+        let patience = Instant::now() + Duration::from_secs(60);
+        let has_rung = poll::wait_readable(heard.as_fd(), Some(patience)).unwrap();
+        give(b"the end");
+        shared.wake_for_orders();
+        worker.join().unwrap();
+        assert!(has_rung);
+    }
 }

@@ -93,7 +93,7 @@ pub(crate) struct Order<'a> {
 #[derive(Debug)]
 pub(crate) enum Given {
     Taken,
-    /// There is no room now; it will answer something before long.
+    /// There is no room now. When there is, it answers something, or rings before it sleeps.
     Full,
     /// The worker is gone, which its sentinel will show.
     Gone,

@@ -26,6 +26,7 @@ use super::{
 };
 use crate::{
     job::Outcome,
+    later,
     oom::OutOfMemory,
     program::Program,
     sequence::{Body, Items, MARK},
@@ -147,7 +148,7 @@ impl ProcessWorker {
 
     /// Ends a worker that is of no use: not even a page can be had for its orders, or it has written where it must not.
     fn give_up(&self, why: &dyn std::fmt::Display) -> Given {
-        logging::warning(format_args!("ended worker {}: {why}", self.process.name()));
+        later::warn(format!("ended worker {}: {why}", self.process.name()));
         self.kill();
         Given::Gone
     }
@@ -272,7 +273,11 @@ impl Worker for ProcessWorker {
                 None => return self.nonsense(),
                 // What it said last may be there without a mark.
                 Some(0) if self.is_dead.load(Ordering::Acquire) => return self.receive(answers),
-                Some(0) => return Answer::None,
+                Some(0) => {
+                    // Else a task that has written over it could make it look for ever as if there were answers.
+                    answers.ring.insist();
+                    return Answer::None;
+                }
                 Some(count) => answers.ring.read(count, &mut answers.bytes),
             }
             self.shared.wake_for_room();
@@ -342,7 +347,7 @@ const KILL: i32 = rustix::process::Signal::KILL.as_raw();
 
 impl ProcessWorker {
     fn nonsense(&self) -> Answer {
-        logging::warning(format_args!("worker {} says what no worker says", self.process.name()));
+        later::warn(format!("worker {} says what no worker says", self.process.name()));
         Answer::Gone
     }
 }

@@ -7,7 +7,7 @@
 use multiproc_shm::{Segment, SharedBytes, ShmError};
 use multiproc_sys::primitive::{
     AtomicU64,
-    Ordering::{Acquire, Release},
+    Ordering::{Acquire, Relaxed, Release},
 };
 
 /// The first reservation; each further one doubles what there is.
@@ -144,12 +144,19 @@ impl Reader {
         self.head += count as u64;
         self.ring.word(self.ring.place.head).store(self.head, Release);
     }
+
+    /// Says again how far it has read, if something else stands there: the other side can write over it.
+    #[inline]
+    pub(super) fn insist(&self) {
+        let head = self.ring.word(self.ring.place.head);
+        if head.load(Relaxed) != self.head {
+            head.store(self.head, Release);
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use multiproc_sys::primitive::Ordering::Relaxed;
-
     use super::*;
 
     const PLACE: Place = Place { tail: 0, head: 64, data: 4096, capacity: 4096 };
@@ -198,6 +205,20 @@ mod tests {
         assert_eq!(writer.room(4097), None);
         reader.ring.word(PLACE.head).store(u64::MAX, Relaxed);
         assert_eq!(writer.room(4097), None);
+    }
+
+    #[test]
+    fn position_that_was_written_over_is_put_right() {
+        let (mut writer, mut reader) = pair();
+        writer.write(&[1; 96]).unwrap();
+        writer.publish();
+        reader.read(96, &mut vec![]);
+        let head = reader.ring.word(PLACE.head);
+        head.store(7, Relaxed);
+        assert_eq!(reader.available(), Some(0), "it goes by its own");
+        reader.insist();
+        assert_eq!(head.load(Relaxed), 96);
+        assert_eq!(writer.room(4096), Some(4096));
     }
 
     #[test]

@@ -5,13 +5,14 @@ multiproc_image::auto_init!();
 use std::{
     future::poll_fn,
     pin::{Pin, pin},
-    sync::Arc,
+    sync::{Arc, Mutex, OnceLock},
     task::{Context, Poll, Wake, Waker},
     thread::{self, Thread},
 };
 
 use futures_core::Stream;
 use multiproc_pool::{Pool, TaskError, ThreadPool};
+use multiproc_process as process;
 
 /// Wakes a thread that has nothing else to do.
 struct Unpark(Thread);
@@ -66,6 +67,34 @@ fn death_wakes_who_polls() {
     assert!(matches!(results[1], Err(TaskError::WorkerLost { .. })));
     pool.terminate();
     assert_eq!(collect(pool.imap(end, 0..3)), [Err(TaskError::NotRunning)]);
+}
+
+static POOL: OnceLock<Pool> = OnceLock::new();
+static UNDER_WAY: Mutex<Option<Results>> = Mutex::new(None);
+
+type Results = Pin<Box<dyn Stream<Item = Result<u64, TaskError>> + Send>>;
+
+#[test]
+fn stream_ends_in_a_forked_child() {
+    let pool = POOL.get_or_init(|| Pool::new(1).unwrap());
+    let stay = |x: u64| loop {
+        if x == 0 {
+            return x;
+        }
+        thread::park();
+    };
+    // The second one is under way when the first is there.
+    let mut results: Results = Box::pin(pool.imap(stay, 0..3).buffersize(2));
+    assert_eq!(block_on(poll_fn(|context| results.as_mut().poll_next(context))), Some(Ok(0)));
+    *UNDER_WAY.lock().unwrap() = Some(results);
+    let take_three = || {
+        let mut results = UNDER_WAY.lock().unwrap().take().unwrap();
+        let mut next = || block_on(poll_fn(|context| results.as_mut().poll_next(context)));
+        [next(), next(), next()]
+    };
+    let copy = process::Context::fork().allow_threads().start(take_three, ()).unwrap();
+    assert_eq!(copy.result().unwrap(), [Some(Err(TaskError::NotRunning)), None, None]);
+    *UNDER_WAY.lock().unwrap() = None;
 }
 
 #[test]

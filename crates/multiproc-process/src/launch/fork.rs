@@ -27,6 +27,10 @@ pub(super) fn launch(
     record: Record,
     target: &mut Option<Box<dyn Target>>,
 ) -> Result<Launched, StartError> {
+    // A fork that is refused waits for nothing.
+    if !allow_threads {
+        refuse_threads()?;
+    }
     // In the child another thread may hold what std guards its hooks with, and its streams. So the hook is set here, and
     // both streams are locked over the fork; before the lock under which all starts happen, for whoever holds a stream
     // may start a process.
@@ -72,8 +76,11 @@ type Quiet = (StdoutLock<'static>, StderrLock<'static>, Option<RwLockWriteGuard<
 
 /// Waits until no other thread writes to a standard stream or tells of a panic, and keeps it so.
 ///
-/// A thread that panics while it writes needs both, so neither is waited for with the other in hand. A panic hook that
-/// does not return, and one that forks, keep nobody for longer than a second.
+/// A thread that panics while it writes to a stream tells of it on another, so with the streams in hand nobody waits for
+/// the panic. A hook that does not return, and one that forks, keep nobody for longer than a second.
+///
+/// Standard error is waited for with standard output in hand: std has no way to try. A thread that takes them the other
+/// way round, one with `stderr().lock()` that prints, and a fork of a process with threads stand still together.
 fn quiet() -> Quiet {
     let patience = Instant::now() + Duration::from_secs(1);
     loop {

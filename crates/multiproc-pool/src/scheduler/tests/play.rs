@@ -21,7 +21,9 @@ pub(super) struct Puppet {
     pub(super) orders: Mutex<usize>,
     pub(super) is_stopped: Mutex<bool>,
     pub(super) is_killed: Mutex<bool>,
-    mood: Mood,
+    /// The numbers of the calls that it could still begin when it was killed.
+    pub(super) begun_late: Mutex<Vec<u64>>,
+    pub(super) mood: Mutex<Mood>,
     board: Board,
     fd: OwnedFd,
 }
@@ -43,7 +45,8 @@ pub(super) fn puppet(mood: Mood) -> Arc<Puppet> {
         orders: Mutex::default(),
         is_stopped: Mutex::default(),
         is_killed: Mutex::default(),
-        mood,
+        begun_late: Mutex::default(),
+        mood: Mutex::new(mood),
         board,
         fd,
     })
@@ -51,7 +54,7 @@ pub(super) fn puppet(mood: Mood) -> Arc<Puppet> {
 
 impl Worker for Puppet {
     fn give(&self, orders: &[Order<'_>]) -> Given {
-        match self.mood {
+        match *self.mood.lock().unwrap() {
             Mood::Gone => return Given::Gone,
             Mood::Full => return Given::Full,
             Mood::Refusing => return Given::Refused("no descriptor left".into()),
@@ -67,6 +70,9 @@ impl Worker for Puppet {
     }
 
     fn stop(&self) -> Given {
+        if matches!(*self.mood.lock().unwrap(), Mood::Full) {
+            return Given::Full;
+        }
         *self.is_stopped.lock().unwrap() = true;
         Given::Taken
     }
@@ -107,6 +113,9 @@ impl Worker for Puppet {
 
     fn kill(&self) {
         *self.is_killed.lock().unwrap() = true;
+        let given = self.given.lock().unwrap();
+        let late = given.iter().map(|(seq, _)| *seq).filter(|seq| self.begin(*seq));
+        self.begun_late.lock().unwrap().extend(late);
     }
 
     fn identity(&self) -> (&str, u32) {

@@ -53,6 +53,27 @@ fn workers_that_die_later_are_replaced_for_ever_or_as_often_as_allowed() {
 }
 
 #[test]
+fn restarts_are_counted_by_place() {
+    let mut play = Play::with(Settings { max_tasks: Some(1), ..settings(2, 0) });
+    let restarts = |play: &Play| -> Vec<u64> {
+        play.scheduler.stats().workers.iter().map(|worker| worker.restarts).collect()
+    };
+    assert_eq!(restarts(&play), [0, 0]);
+    play.bury(0, KILLED);
+    play.add(Mood::Willing);
+    play.bury(2, KILLED);
+    play.add(Mood::Willing);
+    assert_eq!(restarts(&play), [0, 2]);
+    // One that is to leave has given up its place before it has left.
+    play.submit(&[1, 1]);
+    play.add(Mood::Willing);
+    play.add(Mood::Willing);
+    let mut seen = restarts(&play);
+    seen.sort_unstable();
+    assert_eq!(seen, [0, 1, 2, 3]);
+}
+
+#[test]
 fn unfit_worker_breaks_the_pool_with_its_cause() {
     let mut play = Play::new(2, 0);
     play.submit(&[1, 1, 1]);

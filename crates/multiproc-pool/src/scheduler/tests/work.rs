@@ -141,10 +141,30 @@ fn overdue_call_ends_with_its_worker_and_is_not_retried() {
     assert!(play.worker(0).begin(0));
     play.scheduler.tick();
     assert!(*play.worker(0).is_killed.lock().unwrap());
+    assert!(play.worker(0).begun_late.lock().unwrap().is_empty(), "nothing else dies with it");
     play.bury(0, KILLED);
     let done = play.job.take().unwrap();
     assert!(matches!(done.outcome, Outcome::Failed(TaskError::TimedOut(_))));
     assert_eq!((play.scheduler.lost(), play.done().len()), (0, 0), "the other one waits");
+}
+
+#[test]
+fn worker_that_has_come_to_another_call_is_left_alone() {
+    let mut play = Play::new(1, 0);
+    play.submit(&[1, 1, 1]);
+    let worker = play.worker(0);
+    assert!(worker.begin(0) && worker.begin(1));
+    assert!(!play.scheduler.doom(0, 0, TaskError::Cancelled), "it was at another one");
+    assert!(!*worker.is_killed.lock().unwrap());
+    play.scheduler.assign();
+    worker.answer(1);
+    worker.answer(1);
+    play.hear(0);
+    let (seq, place) = *worker.given.lock().unwrap().last().unwrap();
+    assert!(place == 2 && worker.begin(seq), "what was taken back is given again");
+    worker.answer(1);
+    play.hear(0);
+    assert_eq!(play.done(), [(0, 1, true), (1, 1, true), (2, 1, true)]);
 }
 
 #[test]
@@ -157,6 +177,7 @@ fn cancelled_job_leaves_the_queue_and_its_worker() {
     play.submit(&[1]);
     play.scheduler.cancel(&cancelled);
     assert!(*play.worker(0).is_killed.lock().unwrap());
+    assert!(play.worker(0).begun_late.lock().unwrap().is_empty(), "nothing else dies with it");
     play.bury(0, KILLED);
     let errs: Vec<_> = cancelled.take_all().into_iter().map(|done| done.outcome).collect();
     assert_eq!(errs.len(), 3);
@@ -192,6 +213,44 @@ fn task_of_a_worker_that_was_gone_before_it_is_given_to_the_next() {
     play.bury(2, KILLED);
     play.add(Mood::Willing);
     assert_eq!(play.worker(3).places(), [0]);
+}
+
+#[test]
+fn what_there_was_no_room_for_is_tried_again_without_an_answer() {
+    let mut play = Play::new(1, 0);
+    let worker = play.worker(0);
+    *worker.mood.lock().unwrap() = Mood::Full;
+    play.submit(&[1]);
+    assert!(!play.scheduler.assign_again(), "there is no room yet");
+    *worker.mood.lock().unwrap() = Mood::Willing;
+    assert!(play.scheduler.assign_again());
+    assert_eq!(worker.places(), [0]);
+    assert!(worker.begin(0));
+    worker.answer(1);
+    play.hear(0);
+    *worker.mood.lock().unwrap() = Mood::Full;
+    play.scheduler.close();
+    assert!(!*worker.is_stopped.lock().unwrap());
+    *worker.mood.lock().unwrap() = Mood::Willing;
+    assert!(play.scheduler.assign_again());
+    assert!(*worker.is_stopped.lock().unwrap());
+    assert!(!play.scheduler.assign_again(), "nothing waits for room any more");
+}
+
+#[test]
+fn what_is_taken_back_keeps_its_order_across_jobs() {
+    let mut play = Play::new(1, 0);
+    play.submit(&[1; 8]);
+    let worker = play.worker(0);
+    assert!(worker.begin(0));
+    let other = Job::new(play.job.program.clone());
+    let first = std::mem::replace(&mut play.job, other);
+    // The places of both begin at 0.
+    play.submit(&[1; 4]);
+    play.scheduler.take_back(0);
+    let is_first: Vec<_> =
+        play.scheduler.queue.iter().map(|task| Arc::ptr_eq(&task.job, &first)).collect();
+    assert!(is_first.len() >= 4 && is_first.is_sorted_by(|before, after| before >= after));
 }
 
 #[test]
