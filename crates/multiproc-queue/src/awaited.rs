@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use crate::{
     GetError, PutError, Queue, Receiver, Sender, TryGetError, TryPutError,
-    calls::{self, as_it_is},
+    calls::{self, as_it_is, never_empty},
     codec::Code,
     port::{Overflow, Port},
     ring::Patience,
@@ -30,19 +30,17 @@ async fn get<T, C: Code<T>>(port: &Port) -> Result<T, GetError> {
     let event = Registered::new(Arc::new(event), Side::Read).map_err(GetError::Os)?;
     loop {
         let ready = timeout(SLICE, event.ready()).await;
-        let may_come = ready.is_ok() || port.may_be_put();
         match attempt() {
             Ok(item) => return Ok(item),
             Err(TryGetError::Failed(err)) => return Err(err),
-            Err(TryGetError::Empty) if !may_come => return Err(GetError::Abandoned),
-            Err(TryGetError::Empty) => {
-                if let Ok(ready) = ready {
-                    ready.map_err(GetError::Os)?.is_over();
-                    if !port.may_be_put() && matches!(attempt(), Err(TryGetError::Empty)) {
-                        return Err(GetError::Abandoned);
-                    }
-                }
-            }
+            Err(TryGetError::Empty) => {}
+        }
+        if let Ok(ready) = ready {
+            ready.map_err(GetError::Os)?.is_over();
+        }
+        if !port.may_be_put() {
+            // The last one may have put something before it went.
+            return attempt().map_err(never_empty);
         }
     }
 }
@@ -172,5 +170,29 @@ impl<T, C: Code<T>> Receiver<T, C> {
     /// ```
     pub async fn get_async(&self) -> Result<T, GetError> {
         get::<T, C>(self.port()).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    fn in_runtime<F: Future>(work: F) -> F::Output {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+    }
+
+    #[test]
+    fn what_the_last_one_put_before_it_went_is_not_lost() {
+        in_runtime(async {
+            for round in 0..3000u32 {
+                let (tx, rx) = Queue::<u32>::new().unwrap().split();
+                let putter = thread::spawn(move || tx.put(round));
+                assert_eq!(rx.get_async().await.unwrap(), round);
+                putter.join().unwrap().unwrap();
+                assert!(matches!(rx.get_async().await, Err(GetError::Abandoned)));
+            }
+        });
     }
 }
