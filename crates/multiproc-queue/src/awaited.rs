@@ -38,7 +38,7 @@ async fn get<T, C: Code<T>>(port: &Port) -> Result<T, GetError> {
         if let Ok(ready) = ready {
             ready.map_err(GetError::Os)?.is_over();
         }
-        if !port.may_be_put() {
+        if !port.may_be_put_to_task() {
             // The last one may have put something before it went.
             return attempt().map_err(never_empty);
         }
@@ -59,7 +59,7 @@ async fn put<T, C: Code<T>>(port: &Port, mut value: T) -> Result<(), PutError<T>
             Err(TryPutError::Full(back)) => value = back,
         }
         if SLICE <= since_asked {
-            if !port.may_be_taken() {
+            if !port.may_be_taken_from_task() {
                 return Err(PutError::Abandoned(value));
             }
             since_asked = Duration::ZERO;
@@ -93,7 +93,8 @@ impl<T, C: Code<T>> Queue<T, C> {
     ///
     /// # Errors
     ///
-    /// As [`put`](Self::put).
+    /// As [`put`](Self::put), but never [`PutError::Abandoned`]: another task may take by this very handle. A
+    /// [`Sender`] learns that nobody can.
     ///
     /// # Panics
     ///
@@ -122,7 +123,8 @@ impl<T, C: Code<T>> Queue<T, C> {
     ///
     /// # Errors
     ///
-    /// As [`get`](Self::get); and [`GetError::Os`] where there is no descriptor to wait by.
+    /// As [`get`](Self::get), but never [`GetError::Abandoned`]: another task may put by this very handle. A [`Receiver`]
+    /// learns that nobody can. And [`GetError::Os`] where there is no descriptor to wait by.
     ///
     /// # Panics
     ///
@@ -193,6 +195,41 @@ mod tests {
                 putter.join().unwrap().unwrap();
                 assert!(matches!(rx.get_async().await, Err(GetError::Abandoned)));
             }
+        });
+    }
+    #[test]
+    fn a_task_waits_for_another_of_its_thread_and_handle() {
+        in_runtime(async {
+            // Where all wait, the clock goes on by itself: longer than it takes to ask whether anybody is left.
+            tokio::time::pause();
+            let long = 3 * SLICE;
+            let q = Queue::<u32>::bounded(1).unwrap();
+            let put = async {
+                tokio::time::sleep(long).await;
+                q.put(7).unwrap();
+            };
+            assert_eq!(tokio::join!(q.get_async(), put).0.unwrap(), 7);
+            q.put(8).unwrap();
+            let take = async {
+                tokio::time::sleep(long).await;
+                q.get().unwrap()
+            };
+            let (put, taken) = tokio::join!(q.put_async(9), take);
+            put.unwrap();
+            assert_eq!((taken, q.get().unwrap()), (8, 9));
+        });
+    }
+
+    #[test]
+    fn halves_learn_that_nobody_is_left() {
+        in_runtime(async {
+            let (tx, rx) = Queue::<u32>::bounded(1).unwrap().split();
+            tx.put(1).unwrap();
+            let drop_it = async { drop(rx) };
+            assert!(matches!(tokio::join!(tx.put_async(2), drop_it).0, Err(PutError::Abandoned(2))));
+            let (tx, rx) = Queue::<u32>::new().unwrap().split();
+            let drop_it = async { drop(tx) };
+            assert!(matches!(tokio::join!(rx.get_async(), drop_it).0, Err(GetError::Abandoned)));
         });
     }
 }

@@ -273,6 +273,18 @@ impl Port {
         others_hold(self.ends.get.as_ref(), self.ends.put.as_ref())
     }
 
+    /// The same for a task, whose handle and thread others share that could act: with both ends one never knows.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn may_be_put_to_task(&self) -> bool {
+        self.ends.put.is_some() || self.may_be_put()
+    }
+
+    /// As [`may_be_put_to_task`](Self::may_be_put_to_task).
+    #[cfg(feature = "tokio")]
+    pub(crate) fn may_be_taken_from_task(&self) -> bool {
+        self.ends.get.is_some() || self.may_be_taken()
+    }
+
     /// True if another process could take an item, as far as can be known.
     pub(crate) fn may_be_taken_elsewhere(&self) -> bool {
         match &self.ends.get {
