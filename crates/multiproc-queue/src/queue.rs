@@ -391,13 +391,15 @@ impl<T, C> Queue<T, C> {
     }
 
     /// Ends the queue for all processes: nothing more can be put, and who takes the last item is followed by
-    /// [`GetError::ShutDown`]. With `immediate` the items that are there are thrown away, and count as done.
+    /// [`GetError::ShutDown`]. With `immediate` the items that are there are thrown away, and all items count as done, also
+    /// those that somebody has taken and works on: [`join`](crate::JoinableQueue::join) does not wait for them.
     ///
     /// All that wait are woken.
     ///
     /// # Python
     ///
-    /// `queue.Queue.shutdown(immediate)` of Python 3.13, which its multiprocessing queues do not have.
+    /// `queue.Queue.shutdown(immediate)` of Python 3.13, which its multiprocessing queues do not have. There `join` goes on
+    /// waiting for items that somebody works on.
     ///
     /// # Examples
     ///
