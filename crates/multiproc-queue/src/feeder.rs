@@ -116,16 +116,19 @@ pub(crate) fn feed(port: &Port, parcel: Parcel) -> io::Result<()> {
     });
     line.parcels.push_back(parcel);
     port.core.backlog.store(line.len(), SeqCst);
-    drop(lines);
     if !is_new {
         return Ok(());
     }
     // The thread keeps a handle: as long as items wait, somebody can put.
     let clone = port.clone();
-    threads::spawn(NAME, move || run(&clone)).map(drop).inspect_err(|_| {
-        feeders.lock().remove(&identity);
+    // With the lock held, for which the thread waits: nobody joins a line that gets no thread.
+    let thread = threads::spawn(NAME, move || run(&clone)).map(drop);
+    if thread.is_err() {
+        lines.remove(&identity);
         port.core.backlog.store(0, SeqCst);
-    })
+        feeders.idle.notify_all();
+    }
+    thread
 }
 
 /// Puts one parcel after the other, until there is none.
