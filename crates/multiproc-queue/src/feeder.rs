@@ -198,6 +198,8 @@ fn flush() {
 pub(crate) fn cancel(core: &Core) {
     core.is_cancelled.store(true, SeqCst);
     if let Some(feeders) = FEEDERS.get_if_made() {
+        // Who leaves has looked already and sleeps, or has not looked yet.
+        drop(feeders.lock());
         feeders.idle.notify_all();
     }
 }
