@@ -204,6 +204,13 @@ impl Ring {
             OPEN => {}
             // A producer may have been at it when the queue was shut down.
             ENDED if fields.put.side.is_owned() && !fields.get.side.has_leader() => {
+                if matches!(waiting.patience, Patience::Until(_)) && waiting.patience.is_over() {
+                    return Err(Refused::TimedOut);
+                }
+                if waiting.slices().next() {
+                    // Where the kernel does not tell of a death, nobody else asks for that lock any more.
+                    fields.put.side.bury();
+                }
                 std::thread::yield_now();
                 return Ok(());
             }

@@ -1,8 +1,12 @@
 //! The end of a ring: what is thrown away is done, whoever comes late and whoever is killed.
 
+use std::{mem, time::Duration};
+
+use multiproc_sys::primitive::AtomicU32;
+
 use super::{
     super::layout::{DISCARDED, Position},
-    super::{Relaxed, SeqCst},
+    super::{Relaxed, SeqCst, pending},
     steps::{every_nth_step, step_so_far, watched},
     victim::Victim,
     *,
@@ -49,4 +53,38 @@ fn shut_down_killed_leaves_nothing_unfinished() {
             goes_on
         });
     });
+}
+
+/// Takes the lock of the producers, for good.
+fn hold_the_lock_of_producers(ring: &Ring) {
+    let fields = ring.fields();
+    mem::forget(fields.put.side.lock(&fields.get.side, Patience::None));
+}
+
+#[test]
+fn the_end_is_found_behind_a_producer_that_died_unnoticed() {
+    static OTHER: AtomicU32 = AtomicU32::new(0);
+    watched(|| {
+        let ring = small(1 << 20, 0);
+        put(&ring, b"item");
+        let victim = Victim::new(|| {
+            hold_the_lock_of_producers(&ring);
+            // The kernel looks at this word only, as if it had no list.
+            mem::forget(pending::begin(&OTHER));
+        });
+        while victim.step() {}
+        ring.shut_down(false, None);
+        assert_eq!(get(&ring), b"item");
+        let refused = get_within(&ring, Patience::Endless);
+        assert!(matches!(refused, Err(Refused::ShutDown)), "{refused:?}");
+    });
+}
+
+#[test]
+fn time_runs_out_while_a_producer_is_at_it_at_the_end() {
+    let ring = small(1 << 20, 0);
+    hold_the_lock_of_producers(&ring);
+    ring.shut_down(false, None);
+    let refused = get_within(&ring, Patience::of(Duration::from_millis(20)));
+    assert!(matches!(refused, Err(Refused::TimedOut)), "{refused:?}");
 }
