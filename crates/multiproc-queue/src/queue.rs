@@ -211,8 +211,8 @@ impl<T, C: Code<T>> Queue<T, C> {
     ///
     /// # Errors
     ///
-    /// As [`get`](Self::get), if there is no item to return. An item among others that cannot be decoded is lost, which the
-    /// log tells.
+    /// As [`get`](Self::get), if there is no item to return. An item among others that cannot be decoded, or whose
+    /// descriptors cannot be received, is lost, which the log tells.
     pub fn get_many(&self, max: usize) -> Result<Vec<T>, GetError> {
         batch::get_many::<T, C>(&self.port, max)
     }
