@@ -153,6 +153,13 @@ fn run(port: &Port) {
         };
         drop(lines);
         is_wanted = put(port, &next);
+        if !is_wanted && port.core.ring.is_ended() {
+            let count = backlog(&port.core);
+            logging::error(format_args!(
+                "{count} items of a queue are lost, which were put when there was no room and waited still when the \
+                 queue was shut down: call close and join_thread before shutdown"
+            ));
+        }
     }
 }
 

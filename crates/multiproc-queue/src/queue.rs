@@ -394,7 +394,9 @@ impl<T, C> Queue<T, C> {
     /// [`GetError::ShutDown`]. With `immediate` the items that are there are thrown away, and all items count as done, also
     /// those that somebody has taken and works on: [`join`](crate::JoinableQueue::join) does not wait for them.
     ///
-    /// All that wait are woken.
+    /// All that wait are woken. It does not wait itself, so items that a thread keeps, because there was no room for them,
+    /// are lost, and the log of their process tells how many. Where they are to arrive, first [`close`](Self::close) the
+    /// handles of those who put and [`join_thread`](Self::join_thread).
     ///
     /// # Python
     ///

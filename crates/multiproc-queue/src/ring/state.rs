@@ -78,6 +78,11 @@ impl Ring {
         self.fields().state.shutdown.load(SeqCst) == DISCARDED
     }
 
+    /// True once the queue has been shut down, if what is there may still be taken.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.fields().state.shutdown.load(SeqCst) == ENDED
+    }
+
     /// True once the queue has been shut down.
     pub(crate) fn is_shut_down(&self) -> bool {
         self.fields().state.shutdown.load(SeqCst) != OPEN
