@@ -55,6 +55,7 @@ pub(crate) fn put_error<T>(value: T, reason: Failed) -> TryPutError<T> {
     TryPutError::Failed(match reason {
         Failed::Closed => PutError::Closed(value),
         Failed::Abandoned => PutError::Abandoned(value),
+        Failed::Unfinished => PutError::Unfinished(value),
         Failed::Encode(source) => PutError::Encode(value, source),
         Failed::TimedOut | Failed::Refused(Refused::TimedOut | Refused::Slice) => {
             return TryPutError::Full(value);
@@ -146,7 +147,8 @@ fn finish_file<T, C: Code<T>>(mut taken: Taken) -> Result<T, GetError> {
 fn get_error(reason: Failed) -> TryGetError {
     TryGetError::Failed(match reason {
         Failed::Closed => GetError::Closed,
-        Failed::Abandoned => GetError::Abandoned,
+        // Nothing that takes an item says that there are too many.
+        Failed::Abandoned | Failed::Unfinished => GetError::Abandoned,
         Failed::Encode(source) => GetError::Decode(source),
         Failed::TimedOut | Failed::Refused(Refused::TimedOut | Refused::Slice) => {
             return TryGetError::Empty;

@@ -169,7 +169,9 @@ fn put(port: &Port, parcel: &Parcel) -> bool {
         match port.put_parcel(parcel, Patience::of(TURN)) {
             Ok(_) => return true,
             Err(Failed::TimedOut) => {}
-            Err(Failed::Refused(Refused::NoSpace(_))) => std::thread::sleep(TURN),
+            Err(Failed::Refused(Refused::NoSpace(_)) | Failed::Unfinished) => {
+                std::thread::sleep(TURN);
+            }
             Err(Failed::Refused(Refused::Os(err))) => {
                 logging::error(format_args!("an item of a queue is lost: {err}"));
                 return true;

@@ -1,22 +1,21 @@
 //! The queue that can be waited for.
 
-use std::{fmt, ops::Deref, time::Duration};
+use std::{fmt, ops::Deref};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
-    JoinError, Postcard, PutError, Queue, QueueError, TooManyDone, TryPutError,
+    JoinError, Postcard, Queue, QueueError, TooManyDone,
     codec::Code,
     feeder,
+    port::Port,
     ring::{Patience, Refused, Waiting},
 };
 
-/// The most items that are not marked as done.
-pub(crate) const MOST: u32 = (1 << 28) - 16;
-
 /// A [`Queue`] whose items are marked as done by those who took them, so that one can wait for all of them.
 ///
-/// It does all that a queue does, and [`task_done`](Self::task_done) and [`join`](Self::join).
+/// It does all that a queue does, and [`task_done`](Self::task_done) and [`join`](Self::join). Where more items than can be
+/// counted were never marked as done, about 268 million, every way to put one more is [`PutError::Unfinished`](crate::PutError::Unfinished).
 ///
 /// # If a process dies
 ///
@@ -47,7 +46,7 @@ impl<T, C: Code<T>> JoinableQueue<T, C> {
     ///
     /// [`QueueError`]. Python raises `OSError`.
     pub fn new() -> Result<Self, QueueError> {
-        Queue::new().map(Self)
+        Self::bounded(0)
     }
 
     /// Makes a queue that holds at most `max` items; 0 is no bound.
@@ -57,41 +56,7 @@ impl<T, C: Code<T>> JoinableQueue<T, C> {
     /// As [`new`](Self::new).
     #[doc(alias = "maxsize")]
     pub fn bounded(max: usize) -> Result<Self, QueueError> {
-        Queue::bounded(max).map(Self)
-    }
-
-    /// Puts an item, as [`Queue::put`] does.
-    ///
-    /// # Errors
-    ///
-    /// [`PutError`]; [`PutError::Unfinished`] where too many items were never marked as done.
-    pub fn put(&self, value: T) -> Result<(), PutError<T>> {
-        if self.is_overdue() { Err(PutError::Unfinished(value)) } else { self.0.put(value) }
-    }
-
-    /// Puts an item if there is room, as [`Queue::try_put`] does.
-    ///
-    /// # Errors
-    ///
-    /// [`TryPutError`].
-    #[doc(alias = "put_nowait")]
-    pub fn try_put(&self, value: T) -> Result<(), TryPutError<T>> {
-        if self.is_overdue() {
-            return Err(TryPutError::Failed(PutError::Unfinished(value)));
-        }
-        self.0.try_put(value)
-    }
-
-    /// Puts an item, waiting for room for at most `timeout`, as [`Queue::put_timeout`] does.
-    ///
-    /// # Errors
-    ///
-    /// [`TryPutError`].
-    pub fn put_timeout(&self, value: T, timeout: Duration) -> Result<(), TryPutError<T>> {
-        if self.is_overdue() {
-            return Err(TryPutError::Failed(PutError::Unfinished(value)));
-        }
-        self.0.put_timeout(value, timeout)
+        Port::counted(max).map(|port| Self(Queue::of(port)))
     }
 }
 
@@ -130,10 +95,6 @@ impl<T, C> JoinableQueue<T, C> {
                 }
             }
         }
-    }
-
-    fn is_overdue(&self) -> bool {
-        MOST <= self.port().core.ring.unfinished()
     }
 }
 
@@ -175,15 +136,27 @@ impl<T, C> fmt::Debug for JoinableQueue<T, C> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{PutError, Sender, TryPutError, ring::MOST_UNFINISHED};
 
     // parity: joinable_queue.must-task-done
     #[test]
     fn what_is_never_done_is_an_error_and_no_wrong_count() {
         let q = JoinableQueue::<u8>::new().unwrap();
-        q.port().core.ring.forget_done(MOST);
+        let (tx, _rx) = Queue::clone(&q).split();
+        let sent: Sender<u8> = multiproc_wire::encode(&tx).unwrap().decode().unwrap();
+        q.port().core.ring.forget_done(MOST_UNFINISHED);
         assert!(matches!(q.put(7), Err(PutError::Unfinished(7))));
         assert!(matches!(q.try_put(7), Err(TryPutError::Failed(PutError::Unfinished(7)))));
+        assert!(matches!(q.put_ref(&7), Err(PutError::Unfinished(()))));
+        assert!(matches!(q.put_many([7, 8]), Err(PutError::Unfinished(7))));
+        assert!(matches!(q.put_numbered(7), Err(PutError::Unfinished(7))));
+        for tx in [tx, sent] {
+            assert!(matches!(tx.put(7), Err(PutError::Unfinished(7))));
+        }
         q.task_done().unwrap();
         q.put(7).unwrap();
+        let plain = Queue::<u8>::new().unwrap();
+        plain.port().core.ring.forget_done(MOST_UNFINISHED);
+        plain.put(7).unwrap();
     }
 }

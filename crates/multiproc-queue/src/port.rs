@@ -61,6 +61,7 @@ pub(crate) enum Failed {
     Closed,
     TimedOut,
     Abandoned,
+    Unfinished,
     Encode(CodecError),
     Refused(Refused),
 }
@@ -85,7 +86,15 @@ pub(crate) enum Overflow {
 
 impl Port {
     pub(crate) fn new(bound: usize) -> Result<Self, QueueError> {
-        let ring = Ring::new(bound).map_err(QueueError::Memory)?;
+        Ring::new(bound).map_err(QueueError::Memory).and_then(Self::with)
+    }
+
+    /// Of a queue whose items are marked as done.
+    pub(crate) fn counted(bound: usize) -> Result<Self, QueueError> {
+        Ring::new(bound).map_err(QueueError::Memory).map(Ring::counted).and_then(Self::with)
+    }
+
+    fn with(ring: Ring) -> Result<Self, QueueError> {
         let (sender, receiver) =
             packet::pair().map_err(|source| QueueError::Os { what: "the sockets", source })?;
         let block = || Block::new(Layout::new::<u64>()).map_err(QueueError::Holders);
@@ -114,7 +123,8 @@ impl Port {
         let may = handles.is_empty()
             && bytes.len() <= FILE_FROM
             && !self.is_closed()
-            && self.core.backlog.load(Relaxed) == 0;
+            && self.core.backlog.load(Relaxed) == 0
+            && !self.core.ring.is_overdue();
         if may { self.core.ring.put_at_once(bytes) } else { None }
     }
 
@@ -180,6 +190,9 @@ impl Port {
         if self.core.ring.is_shut_down() {
             return Err(Failed::Refused(Refused::ShutDown));
         }
+        if self.core.ring.is_overdue() {
+            return Err(Failed::Unfinished);
+        }
         feeder::feed(self, parcel).map_err(|err| Failed::Refused(Refused::Os(err)))?;
         Ok(None)
     }
@@ -192,6 +205,9 @@ impl Port {
     }
 
     fn put_record(&self, record: &Record<'_>, patience: Patience) -> Result<u32, Failed> {
+        if self.core.ring.is_overdue() {
+            return Err(Failed::Unfinished);
+        }
         let mut waiting = Waiting::new(patience);
         loop {
             match self.core.ring.put(record, &mut waiting) {
@@ -215,7 +231,9 @@ impl Port {
 
     /// Puts items of nothing but bytes, as far as each takes no more than writing it; returns their number.
     pub(crate) fn put_run(&self, run: &Run, first: usize) -> usize {
-        let may = !self.is_closed() && self.core.backlog.load(Relaxed) == 0;
+        let may = !self.is_closed()
+            && self.core.backlog.load(Relaxed) == 0
+            && !self.core.ring.is_overdue();
         if may { self.core.ring.put_run(run, first) } else { 0 }
     }
 

@@ -15,7 +15,17 @@ use super::{
     pending,
 };
 
+/// The most items that are not marked as done. Less than can be counted, by what many producers may put between the look
+/// and the put.
+pub(crate) const MOST_UNFINISHED: u32 = (1 << 28) - (1 << 16);
+
 impl Ring {
+    /// True where one item more could be one too many to be counted.
+    #[inline]
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.is_counted && MOST_UNFINISHED <= self.unfinished()
+    }
+
     /// How many items were put and not yet marked as done.
     pub(crate) fn unfinished(&self) -> u32 {
         if self.is_discarded() {
