@@ -7,9 +7,9 @@ use tokio::time::timeout;
 
 use crate::{
     GetError, PutError, Queue, Receiver, Sender, TryGetError, TryPutError,
-    calls::{self, as_it_is, never_empty},
+    calls::{self, as_it_is, never_empty, never_full},
     codec::Code,
-    port::{Overflow, Port},
+    port::{Failed, Overflow, Port},
     ring::Patience,
 };
 
@@ -61,14 +61,30 @@ async fn get<T, C: Code<T>>(port: &Port) -> Result<T, GetError> {
 const FIRST_LOOK: Duration = Duration::from_micros(200);
 const LONGEST_LOOK: Duration = Duration::from_millis(20);
 
-async fn put<T, C: Code<T>>(port: &Port, mut value: T) -> Result<(), PutError<T>> {
+async fn put<T, C: Code<T>>(port: &Port, value: T) -> Result<(), PutError<T>> {
+    let overflow = Overflow::Usual(Patience::None);
+    let value = match calls::put::<T, C, _>(port, value, overflow, as_it_is) {
+        Ok(_) => return Ok(()),
+        Err(TryPutError::Failed(err)) => return Err(err),
+        Err(TryPutError::Full(back)) => back,
+    };
+    // Encoded once, however often it is tried.
+    let parcel = match calls::pack::<T, C>(port, &value) {
+        Ok(parcel) => parcel,
+        Err(reason) => return Err(never_full(calls::put_error(value, reason))),
+    };
     let (mut pause, mut since_asked) = (FIRST_LOOK, Duration::ZERO);
     loop {
-        let overflow = Overflow::Usual(Patience::None);
-        match calls::put::<T, C, _>(port, value, overflow, as_it_is) {
+        tokio::time::sleep(pause).await;
+        since_asked += pause;
+        pause = (pause * 2).min(LONGEST_LOOK);
+        if port.is_closed() {
+            return Err(PutError::Closed(value));
+        }
+        match port.put_parcel(&parcel, Patience::None) {
             Ok(_) => return Ok(()),
-            Err(TryPutError::Failed(err)) => return Err(err),
-            Err(TryPutError::Full(back)) => value = back,
+            Err(Failed::TimedOut) => {}
+            Err(reason) => return Err(never_full(calls::put_error(value, reason))),
         }
         if SLICE <= since_asked {
             if !port.may_be_taken_from_task() {
@@ -76,9 +92,6 @@ async fn put<T, C: Code<T>>(port: &Port, mut value: T) -> Result<(), PutError<T>
             }
             since_asked = Duration::ZERO;
         }
-        tokio::time::sleep(pause).await;
-        since_asked += pause;
-        pause = (pause * 2).min(LONGEST_LOOK);
     }
 }
 
@@ -191,6 +204,9 @@ impl<T, C: Code<T>> Receiver<T, C> {
 mod tests {
     use std::thread;
 
+    use multiproc_sys::primitive::{AtomicU32, Ordering::Relaxed};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
     use super::*;
 
     fn in_runtime<F: Future>(work: F) -> F::Output {
@@ -239,6 +255,36 @@ mod tests {
             put.unwrap();
             assert_eq!((taken, q.get().unwrap()), (8, 9));
         });
+    }
+
+    #[test]
+    fn what_waits_for_room_is_encoded_once() {
+        static TIMES: AtomicU32 = AtomicU32::new(0);
+        struct Item;
+        impl Serialize for Item {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                TIMES.fetch_add(1, Relaxed);
+                // Beyond what a record holds.
+                serializer.serialize_bytes(&vec![7; 9 << 20])
+            }
+        }
+        impl<'de> Deserialize<'de> for Item {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Vec::<u8>::deserialize(deserializer).map(|_| Self)
+            }
+        }
+        in_runtime(async {
+            tokio::time::pause();
+            let q = Queue::<Item>::bounded(1).unwrap();
+            q.put(Item).unwrap();
+            let take = async {
+                tokio::time::sleep(SLICE).await;
+                q.get().unwrap()
+            };
+            tokio::join!(q.put_async(Item), take).0.unwrap();
+            q.get().unwrap();
+        });
+        assert_eq!(TIMES.load(Relaxed), 3, "for the look, and for all that followed");
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use multiproc_sys::{memfd, primitive::AtomicU64};
 
+#[cfg(feature = "tokio")]
+use crate::feeder::Parcel;
 use crate::{
     Broken, CodecError, GetError, PutError, TryGetError, TryPutError, buffer,
     codec::Code,
@@ -48,6 +50,15 @@ pub(crate) fn put_ref<T, C: Code<T>>(
         buffer::give(buffer);
     }
     result.unwrap_or_else(|err| Err(Box::new(Failed::Encode(err))))
+}
+
+/// Makes a value ready to be put, any number of times until there is room.
+#[cfg(feature = "tokio")]
+pub(crate) fn pack<T, C: Code<T>>(port: &Port, value: &T) -> Result<Parcel, Failed> {
+    let mut buffer = buffer::take();
+    let result = C::encode(value, &mut buffer, |bytes, handles| port.pack(bytes, handles));
+    buffer::give(buffer);
+    result.unwrap_or_else(|err| Err(Failed::Encode(err)))
 }
 
 #[cold]

@@ -168,14 +168,12 @@ impl Port {
         handles: &[Handle],
         overflow: Overflow,
     ) -> Result<Option<u32>, Failed> {
-        let parcel = if bytes.len() <= self.core.longest() {
-            Parcel::new(bytes.to_vec(), handles.to_vec(), false)
-        } else {
-            let file = memfd::seal(bytes).map_err(|err| Failed::Refused(Refused::Os(err)))?;
-            let handles = [&[file.into()], handles].concat();
-            Parcel::new((bytes.len() as u64).to_ne_bytes().to_vec(), handles, true)
-        };
-        match self.patience(overflow) {
+        let patience = self.patience(overflow);
+        if matches!(patience, Some(Patience::None)) && self.core.ring.is_surely_full() {
+            return Err(Failed::TimedOut);
+        }
+        let parcel = self.pack(bytes, handles)?;
+        match patience {
             Some(patience) => self.put_parcel(&parcel, patience).map(Some),
             None if feeder::is_busy(&self.core) => self.feed(parcel),
             None => match self.put_parcel(&parcel, Patience::None) {
@@ -183,6 +181,16 @@ impl Port {
                 result => result.map(Some),
             },
         }
+    }
+
+    /// What is put, to be kept and tried again.
+    pub(crate) fn pack(&self, bytes: &[u8], handles: &[Handle]) -> Result<Parcel, Failed> {
+        if bytes.len() <= self.core.longest() {
+            return Ok(Parcel::new(bytes.to_vec(), handles.to_vec(), false));
+        }
+        let file = memfd::seal(bytes).map_err(|err| Failed::Refused(Refused::Os(err)))?;
+        let handles = [&[file.into()], handles].concat();
+        Ok(Parcel::new((bytes.len() as u64).to_ne_bytes().to_vec(), handles, true))
     }
 
     #[cold]

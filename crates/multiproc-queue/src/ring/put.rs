@@ -327,7 +327,7 @@ impl Ring {
     }
 
     /// True where one look without the lock tells that there is no room.
-    fn is_surely_full(&self) -> bool {
+    pub(crate) fn is_surely_full(&self) -> bool {
         let fields = self.fields();
         let tail = Position(fields.tail.load(SeqCst));
         let head = Position(fields.head.load(SeqCst));
