@@ -252,7 +252,7 @@ impl Ring {
         let get = &self.fields().get;
         let came = difference(number, get.waited.load(Relaxed));
         get.waited.store(number, Relaxed);
-        let calm = get.calm.load(Relaxed);
+        let calm = get.calm.load(Relaxed).min(MOST_CALM);
         let calm = if came > 1 { (2 * calm + 1).min(MOST_CALM) } else { calm / 2 };
         get.calm.store(calm, Relaxed);
         calm

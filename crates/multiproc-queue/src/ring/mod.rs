@@ -116,7 +116,7 @@ impl Ring {
     /// Checks what came from outside before anything relies on it.
     fn attach(segment: Segment, event: event::Event) -> Result<Self, ShmError> {
         let foreign = |what| Err(ShmError::Foreign { what });
-        if segment.size() < DATA + 2 * MARGIN {
+        if segment.size() < DATA + 4 * MARGIN {
             return foreign("a segment too small for a queue");
         }
         // SAFETY: A mapping of at least that size, page-aligned; all fields are atomics, for which any bits are values.

@@ -59,7 +59,7 @@ impl Ring {
         }
         let outbox = record.outbox.ok_or(ErrorKind::NotConnected)?;
         let last = &self.fields().packet;
-        let number = last.load(Relaxed) + 1;
+        let number = last.load(Relaxed).wrapping_add(1);
         last.store(number, SeqCst);
         match packet::try_send(outbox, &number.to_ne_bytes(), record.fds) {
             Ok(()) => Ok(Some(number)),

@@ -271,7 +271,8 @@ impl Ring {
                 return Fit::Ahead(ahead);
             }
             // Behind the mark, up to which there are records still.
-            let beyond = span_of(put.turn.load(Relaxed) as usize / WORD * WORD + WORD);
+            let turn = (put.turn.load(Relaxed) as usize).min(self.capacity);
+            let beyond = span_of(turn / WORD * WORD + WORD);
             let is_free = tail.offset() < beyond.header && is_below(&beyond, self.capacity);
             return if is_free { Fit::Grow(beyond) } else { Fit::Nowhere };
         }

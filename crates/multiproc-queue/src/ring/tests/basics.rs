@@ -291,17 +291,3 @@ fn ring_travels_and_is_checked() {
     let message = multiproc_wire::encode(&(other, null())).unwrap();
     assert!(message.decode::<Ring>().is_err());
 }
-
-#[test]
-fn damage_is_an_error() {
-    let ring = small(64 * 1024, 0);
-    put(&ring, b"item");
-    let fields = ring.fields();
-    for position in [u64::MAX, 1 << 62, (64 * 1024 / 8) << 28] {
-        fields.tail.store(position, super::super::Relaxed);
-        assert!(matches!(get_within(&ring, Patience::None), Err(Refused::Damaged)));
-    }
-    fields.tail.store(0, super::super::Relaxed);
-    ring.word(0).unwrap().store(1 << 63 | 0xffff_fff0, super::super::Relaxed);
-    assert!(matches!(get_within(&ring, Patience::None), Err(Refused::Damaged)));
-}
