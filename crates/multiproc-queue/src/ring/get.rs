@@ -52,7 +52,7 @@ impl Ring {
             return false;
         }
         let Some(held) = fields.get.side.lock_at_once() else { return false };
-        if fields.state.shutdown.load(Relaxed) | fields.state.watched.load(SeqCst) != OPEN {
+        if fields.state.shutdown.load(SeqCst) | fields.state.watched.load(SeqCst) != OPEN {
             return false;
         }
         let tail = Position(fields.tail.load(Relaxed));
@@ -143,7 +143,7 @@ impl Ring {
         }
         loop {
             let tail = Position(fields.tail.load(Relaxed));
-            if fields.state.shutdown.load(Relaxed) != DISCARDED
+            if fields.state.shutdown.load(SeqCst) != DISCARDED
                 && let Some((header, offset)) = self.find(tail)?
             {
                 let (taken, end) = self.take(tail, (header, offset), landing, claim, inbox)?;

@@ -60,7 +60,7 @@ impl Ring {
     pub(crate) fn put_at_once(&self, bytes: &[u8]) -> Option<u32> {
         let fields = self.fields();
         let held = fields.put.side.lock_at_once()?;
-        if fields.state.shutdown.load(Relaxed) | fields.state.watched.load(SeqCst) != OPEN {
+        if fields.state.shutdown.load(SeqCst) | fields.state.watched.load(SeqCst) != OPEN {
             return None;
         }
         let head = Position(fields.head.load(Relaxed));
