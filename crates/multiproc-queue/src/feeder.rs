@@ -212,3 +212,30 @@ pub(crate) fn cancel(core: &Core) {
         feeders.idle.notify_all();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs::File, thread};
+
+    use multiproc_wire::Fd;
+
+    use crate::Queue;
+
+    #[test]
+    fn numbered_items_do_not_overtake_those_that_wait() {
+        // More descriptors than a socket takes.
+        const MANY: u32 = 700;
+
+        let q = Queue::<(u32, Option<Fd<File>>)>::new().unwrap();
+        for number in 0..MANY {
+            q.put((number, Some(Fd(File::open("/dev/null").unwrap())))).unwrap();
+        }
+        thread::scope(|scope| {
+            let last = scope.spawn(|| q.put_numbered((MANY, None)).unwrap());
+            for number in 0..=MANY {
+                assert_eq!(q.get().unwrap().0, number);
+            }
+            assert_eq!(last.join().unwrap(), MANY);
+        });
+    }
+}

@@ -174,7 +174,13 @@ impl Port {
         }
         let parcel = self.pack(bytes, handles)?;
         match patience {
-            Some(patience) => self.put_parcel(&parcel, patience).map(Some),
+            Some(patience) => {
+                // A call that waits for room itself does not overtake what this process has put before.
+                if feeder::is_busy(&self.core) {
+                    feeder::join(&self.core);
+                }
+                self.put_parcel(&parcel, patience).map(Some)
+            }
             None if feeder::is_busy(&self.core) => self.feed(parcel),
             None => match self.put_parcel(&parcel, Patience::None) {
                 Err(Failed::TimedOut) => self.feed(parcel),

@@ -61,12 +61,19 @@ impl Ring {
         let last = &self.fields().packet;
         let number = last.load(Relaxed).wrapping_add(1);
         last.store(number, SeqCst);
-        match packet::try_send(outbox, &number.to_ne_bytes(), record.fds) {
-            Ok(()) => Ok(Some(number)),
-            // The descriptors of all that is under way are counted too: taking some out makes room.
-            Err(err) if err.raw_os_error() == Some(libc::ETOOMANYREFS) => {
-                Err(ErrorKind::WouldBlock.into())
+        let number_bytes = number.to_ne_bytes();
+        let is_too_many = |err: &io::Error| err.raw_os_error() == Some(libc::ETOOMANYREFS);
+        let packet = match packet::Parcel::new(&number_bytes, record.fds) {
+            Ok(packet) => packet,
+            // They are counted with those of all that is under way: taking some out makes room, if there are any.
+            Err(err) if is_too_many(&err) && self.len() > 0 => {
+                return Err(ErrorKind::WouldBlock.into());
             }
+            Err(err) => return Err(err),
+        };
+        match packet.try_send(outbox) {
+            Ok(()) => Ok(Some(number)),
+            Err(err) if is_too_many(&err) => Err(ErrorKind::WouldBlock.into()),
             Err(err) => Err(err),
         }
     }

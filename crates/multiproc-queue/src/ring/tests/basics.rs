@@ -233,6 +233,31 @@ fn descriptors_arrive_with_their_record() {
 }
 
 #[test]
+fn descriptors_that_never_fit_are_an_error() {
+    let ring = Ring::new(0).unwrap();
+    let (outbox, inbox) = multiproc_sys::packet::pair().unwrap();
+    let file = File::open("/dev/null").unwrap();
+    let fds = vec![file.as_fd(); 200_000];
+    let record = Record { bytes: b"", fds: &fds, outbox: Some(outbox.as_fd()), in_file: false };
+    let put_it = || {
+        let waiting = &mut Waiting::new(Patience::Endless);
+        loop {
+            match ring.put(&record, waiting) {
+                Err(Refused::Slice) => {}
+                other => return other,
+            }
+        }
+    };
+    assert!(matches!(put_it(), Err(Refused::Os(_))));
+    put(&ring, b"item");
+    thread::scope(|scope| {
+        let putter = scope.spawn(put_it);
+        assert_eq!(get_with(&ring, Patience::Endless, &inbox).unwrap().0, b"item");
+        assert!(matches!(putter.join().unwrap(), Err(Refused::Os(_))));
+    });
+}
+
+#[test]
 fn event_is_readable_exactly_while_there_are_items() {
     let ring = Ring::new(0).unwrap();
     put(&ring, b"before");
