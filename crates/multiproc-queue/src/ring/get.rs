@@ -173,7 +173,7 @@ impl Ring {
         let mut packet = None;
         if header.kind().has_packet {
             let number = payload.get::<u64>(0).map_err(|_| Refused::Damaged)?;
-            packet = Some((number, self.look_for_packet(inbox, number)));
+            packet = Some(self.look_for_packet(inbox, number));
             payload = payload.slice(WORD..).map_err(|_| Refused::Damaged)?;
         }
         if !landing.land(payload) {
@@ -181,9 +181,9 @@ impl Ring {
         }
         self.take_up_to(tail, Position::new(end, tail.count().wrapping_add(1)), claim);
         let (mut fds, mut is_complete) = (Descriptors::new(), true);
-        if let Some((number, is_there)) = packet {
+        if let Some(packet) = packet {
             // After the store: before it, a kill would leave a record without its descriptors.
-            is_complete = is_there && self.take_packet(inbox, number, &mut fds);
+            is_complete = packet.is_some_and(|packet| self.take_packet(inbox, &packet, &mut fds));
         }
         if fields.state.watched.load(SeqCst) != 0 {
             self.settle_event();

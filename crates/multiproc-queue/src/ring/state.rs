@@ -62,9 +62,9 @@ impl Ring {
                 && let Ok(payload) = self.bytes(super::layout::span(offset, header.length()).0, 8)
                 && let Ok(number) = payload.get::<u64>(0)
                 && let Some(inbox) = inbox
-                && self.look_for_packet(inbox, number)
+                && let Some(packet) = self.look_for_packet(inbox, number)
             {
-                self.take_packet(inbox, number, &mut Vec::new());
+                self.take_packet(inbox, &packet, &mut Vec::new());
             }
             tail = Position::new(end, tail.count().wrapping_add(1));
             fields.tail.store(tail.0, SeqCst);
