@@ -186,11 +186,24 @@ fn put(port: &Port, parcel: &Parcel) -> bool {
 
 /// Waits until no item of a queue waits in this process.
 pub(crate) fn join(core: &Core) {
+    join_within(core, Patience::Endless);
+}
+
+/// The same, for as long as the patience lasts; false if it is over.
+pub(crate) fn join_within(core: &Core, patience: Patience) -> bool {
     let feeders = FEEDERS.get();
     let mut lines = feeders.lock();
     while lines.contains_key(&core.ring.identity()) {
-        lines = feeders.wait(lines);
+        lines = match patience.left() {
+            None => feeders.wait(lines),
+            Some(Duration::ZERO) => return false,
+            Some(left) => {
+                let waited = feeders.idle.wait_timeout(lines, left);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
     }
+    true
 }
 
 /// At the exit of the process: waits for all that nobody has called off.

@@ -1,6 +1,6 @@
 //! The queue that can be waited for.
 
-use std::{fmt, ops::Deref};
+use std::{fmt, ops::Deref, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -80,18 +80,55 @@ impl<T, C> JoinableQueue<T, C> {
     /// [`JoinError::Abandoned`] if items are unfinished and no other process, message, handle or thread is left that could
     /// mark them. Python waits for ever.
     pub fn join(&self) -> Result<(), JoinError> {
+        self.join_within(Patience::Endless)
+    }
+
+    /// Waits as [`join`](Self::join) does, for at most `timeout`.
+    ///
+    /// # Python
+    ///
+    /// Nothing like it.
+    ///
+    /// # Errors
+    ///
+    /// [`JoinError::TimedOut`] when time is up, else as `join`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use multiproc_queue::{JoinError, JoinableQueue};
+    ///
+    /// let q = JoinableQueue::<u32>::new()?;
+    /// q.put(1)?;
+    /// let late = q.join_timeout(Duration::from_millis(10));
+    /// assert!(matches!(late, Err(JoinError::TimedOut { unfinished: 1 })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn join_timeout(&self, timeout: Duration) -> Result<(), JoinError> {
+        self.join_within(Patience::of(timeout))
+    }
+
+    fn join_within(&self, patience: Patience) -> Result<(), JoinError> {
         let core = &self.port().core;
-        let mut waiting = Waiting::new(Patience::Endless);
+        let unfinished = || core.ring.unfinished() as usize + feeder::backlog(core);
+        let mut waiting = Waiting::new(patience);
         loop {
-            match core.ring.wait_until_finished(&mut waiting) {
-                Ok(()) if feeder::is_busy(core) => feeder::join(core),
-                Ok(()) => return Ok(()),
-                Err(Refused::Slice) if self.port().may_be_taken() => {}
-                Err(_) => {
-                    let unfinished = core.ring.unfinished() as usize;
-                    if unfinished > 0 {
-                        return Err(JoinError::Abandoned { unfinished });
-                    }
+            let is_late = match core.ring.wait_until_finished(&mut waiting) {
+                Ok(()) if !feeder::is_busy(core) => return Ok(()),
+                Ok(()) => !feeder::join_within(core, patience),
+                Err(Refused::Slice) if self.port().may_be_taken() => false,
+                Err(Refused::TimedOut) => true,
+                Err(_) => match core.ring.unfinished() as usize {
+                    0 => false,
+                    unfinished => return Err(JoinError::Abandoned { unfinished }),
+                },
+            };
+            if is_late {
+                match unfinished() {
+                    0 => {}
+                    unfinished => return Err(JoinError::TimedOut { unfinished }),
                 }
             }
         }

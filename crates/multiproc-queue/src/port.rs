@@ -176,8 +176,8 @@ impl Port {
         match patience {
             Some(patience) => {
                 // A call that waits for room itself does not overtake what this process has put before.
-                if feeder::is_busy(&self.core) {
-                    feeder::join(&self.core);
+                if feeder::is_busy(&self.core) && !feeder::join_within(&self.core, patience) {
+                    return Err(Failed::TimedOut);
                 }
                 self.put_parcel(&parcel, patience).map(Some)
             }
