@@ -293,7 +293,10 @@ mod tests {
             let (tx, rx) = Queue::<u32>::bounded(1).unwrap().split();
             tx.put(1).unwrap();
             let drop_it = async { drop(rx) };
-            assert!(matches!(tokio::join!(tx.put_async(2), drop_it).0, Err(PutError::Abandoned(2))));
+            assert!(matches!(
+                tokio::join!(tx.put_async(2), drop_it).0,
+                Err(PutError::Abandoned(2))
+            ));
             let (tx, rx) = Queue::<u32>::new().unwrap().split();
             let drop_it = async { drop(tx) };
             assert!(matches!(tokio::join!(rx.get_async(), drop_it).0, Err(GetError::Abandoned)));

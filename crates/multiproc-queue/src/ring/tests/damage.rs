@@ -29,7 +29,8 @@ fn damage_is_an_error() {
 fn use_in_every_way(ring: &Ring, outbox: &OwnedFd, inbox: &OwnedFd) {
     let null = std::fs::File::open("/dev/null").unwrap();
     let fds = [null.as_fd()];
-    let with_file = Record { bytes: b"file", fds: &fds, outbox: Some(outbox.as_fd()), in_file: false };
+    let with_file =
+        Record { bytes: b"file", fds: &fds, outbox: Some(outbox.as_fd()), in_file: false };
     let long = vec![7; CAPACITY / 4];
     let mut run = Run::default();
     for _ in 0..6 {
