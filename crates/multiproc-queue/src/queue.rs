@@ -15,7 +15,7 @@ use crate::{
     TryGetError, TryPutError, batch,
     calls::{self, as_it_is, never_empty, never_full},
     codec::Code,
-    feeder,
+    feeder, iter,
     port::{Overflow, Port},
     ring::Patience,
 };
@@ -245,11 +245,7 @@ impl<T, C: Code<T>> Queue<T, C> {
 
     /// Iterates over the items that are there, without waiting.
     pub fn drain(&self) -> impl Iterator<Item = Result<T, GetError>> {
-        std::iter::from_fn(|| match self.try_get() {
-            Ok(item) => Some(Ok(item)),
-            Err(TryGetError::Empty | TryGetError::Failed(GetError::ShutDown)) => None,
-            Err(TryGetError::Failed(err)) => Some(Err(err)),
-        })
+        iter::drain::<T, C>(&self.port)
     }
 
     /// Iterates over all items, waiting for each, until the queue is shut down or abandoned.
