@@ -16,7 +16,7 @@ use multiproc_queue::{Plain, Queue};
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const ROUNDS: usize = 5;
-/// How many samples a subscriber of iceoryx2 has room for.
+/// For how many items the queue, and a subscriber of iceoryx2, has room.
 const BUFFER: usize = 1024;
 
 fn main() -> Result<()> {
@@ -44,12 +44,14 @@ fn rows<const N: usize>(name: &str, counts: [u32; 3], unit: f64) -> Result<()> {
 }
 
 fn ours<const N: usize>(count: u32) -> Result<f64> {
-    let q = Queue::<[u8; N], Plain>::new()?;
-    let child = fork(|| Ok((0..=count).try_for_each(|number| q.put([number as u8; N]))?))?;
-    q.get()?;
+    // Split, so that the end of a child that fails is the end of the waiting.
+    let (sender, receiver) = Queue::<[u8; N], Plain>::bounded(BUFFER)?.split();
+    let child = fork(|| Ok((0..=count).try_for_each(|number| sender.put([number as u8; N]))?))?;
+    drop(sender);
+    receiver.get()?;
     let begin = Instant::now();
     for _ in 0..count {
-        black_box(q.get()?);
+        black_box(receiver.get()?);
     }
     let seconds = begin.elapsed().as_secs_f64();
     child.wait()?;
@@ -94,13 +96,18 @@ fn iceoryx<const N: usize>(count: u32) -> Result<f64> {
     let service = service::<N>(&node, pid)?;
     let subscriber = service.subscriber_builder().buffer_size(BUFFER).create()?;
     let take = || -> Result<()> {
-        loop {
+        for turn in 1u32.. {
             if let Some(sample) = subscriber.receive()? {
                 black_box(*sample);
                 return Ok(());
             }
+            // Seldom enough not to count.
+            if turn.is_multiple_of(1 << 20) && child.has_ended() {
+                break;
+            }
             std::hint::spin_loop();
         }
+        Err("a child failed".into())
     };
     take()?;
     let begin = Instant::now();
@@ -117,6 +124,8 @@ fn channel<const N: usize>(count: u32) -> Result<f64> {
         let item = vec![7; N];
         Ok((0..=count).try_for_each(|_| sender.send(item.clone()))?)
     })?;
+    // Else this process would wait for what it could send itself.
+    drop(sender);
     receiver.recv()?;
     let begin = Instant::now();
     for _ in 0..count {
@@ -149,6 +158,18 @@ fn fork(work: impl FnOnce() -> Result<()>) -> Result<Child> {
 }
 
 impl Child {
+    /// True once it has ended, which [`wait`](Self::wait) still tells of.
+    fn has_ended(&self) -> bool {
+        // SAFETY: A plain structure.
+        let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+        // SAFETY: `info` is live.
+        let asked =
+            unsafe { libc::waitid(libc::P_PID, self.0.cast_unsigned(), &raw mut info, flags) };
+        // SAFETY: Filled in by waitid(2), or zero.
+        asked != 0 || unsafe { info.si_pid() } != 0
+    }
+
     fn wait(self) -> Result<()> {
         let mut status = 0;
         // SAFETY: `status` is a live integer.

@@ -121,7 +121,9 @@ pub(crate) fn get_many<T, C: Code<T>>(port: &Port, max: usize) -> Result<Vec<T>,
         } else {
             match calls::get::<T, C, _>(port, None, Patience::None, as_it_is) {
                 Ok(value) => values.push(value),
-                Err(TryGetError::Failed(GetError::Decode(err))) => lost = Some(err),
+                Err(TryGetError::Failed(err @ (GetError::Decode(_) | GetError::Lost))) => {
+                    lost = Some(err);
+                }
                 Err(_) => break,
             }
         }
@@ -149,19 +151,22 @@ pub(crate) fn get_many_claimed<T, C: Code<T>>(
     tell_of_loss(values, lost)
 }
 
-fn decode<T, C: Code<T>>(run: &Run, values: &mut Vec<T>, lost: &mut Option<crate::CodecError>) {
+fn decode<T, C: Code<T>>(run: &Run, values: &mut Vec<T>, lost: &mut Option<GetError>) {
     for bytes in run.from(0) {
         match C::decode(bytes, Vec::new()) {
             Ok(value) => values.push(value),
-            Err(err) => *lost = Some(err),
+            Err(err) => *lost = Some(GetError::Decode(err)),
         }
     }
 }
 
 /// Those that came, of which some may be lost; the error where that is all there is.
-fn tell_of_loss<T>(values: Vec<T>, lost: Option<crate::CodecError>) -> Result<Vec<T>, GetError> {
+fn tell_of_loss<T>(values: Vec<T>, lost: Option<GetError>) -> Result<Vec<T>, GetError> {
     match lost {
-        Some(err) if values.is_empty() => return Err(GetError::Decode(err)),
+        Some(err) if values.is_empty() => return Err(err),
+        Some(GetError::Decode(err)) => {
+            logging::error(format_args!("an item of a queue is lost: {err}"));
+        }
         Some(err) => logging::error(format_args!("an item of a queue is lost: {err}")),
         None => {}
     }

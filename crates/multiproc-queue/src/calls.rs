@@ -4,6 +4,8 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use multiproc_sys::{memfd, primitive::AtomicU64};
 
+#[cfg(feature = "tokio")]
+use crate::feeder::Parcel;
 use crate::{
     Broken, CodecError, GetError, PutError, TryGetError, TryPutError, buffer,
     codec::Code,
@@ -50,11 +52,21 @@ pub(crate) fn put_ref<T, C: Code<T>>(
     result.unwrap_or_else(|err| Err(Box::new(Failed::Encode(err))))
 }
 
+/// Makes a value ready to be put, any number of times until there is room.
+#[cfg(feature = "tokio")]
+pub(crate) fn pack<T, C: Code<T>>(port: &Port, value: &T) -> Result<Parcel, Failed> {
+    let mut buffer = buffer::take();
+    let result = C::encode(value, &mut buffer, |bytes, handles| port.pack(bytes, handles));
+    buffer::give(buffer);
+    result.unwrap_or_else(|err| Err(Failed::Encode(err)))
+}
+
 #[cold]
 pub(crate) fn put_error<T>(value: T, reason: Failed) -> TryPutError<T> {
     TryPutError::Failed(match reason {
         Failed::Closed => PutError::Closed(value),
         Failed::Abandoned => PutError::Abandoned(value),
+        Failed::Unfinished => PutError::Unfinished(value),
         Failed::Encode(source) => PutError::Encode(value, source),
         Failed::TimedOut | Failed::Refused(Refused::TimedOut | Refused::Slice) => {
             return TryPutError::Full(value);
@@ -146,7 +158,8 @@ fn finish_file<T, C: Code<T>>(mut taken: Taken) -> Result<T, GetError> {
 fn get_error(reason: Failed) -> TryGetError {
     TryGetError::Failed(match reason {
         Failed::Closed => GetError::Closed,
-        Failed::Abandoned => GetError::Abandoned,
+        // Nothing that takes an item says that there are too many.
+        Failed::Abandoned | Failed::Unfinished => GetError::Abandoned,
         Failed::Encode(source) => GetError::Decode(source),
         Failed::TimedOut | Failed::Refused(Refused::TimedOut | Refused::Slice) => {
             return TryGetError::Empty;

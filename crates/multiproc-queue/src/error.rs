@@ -90,7 +90,7 @@ pub enum PutError<T> {
     /// More items than can be counted were never marked as done. Python raises `ValueError` after 2^31 of them.
     #[error(
         "more than {} items are not marked as done: call task_done for each",
-        crate::joinable_queue::MOST
+        crate::ring::MOST_UNFINISHED
     )]
     Unfinished(T),
 

@@ -116,16 +116,19 @@ pub(crate) fn feed(port: &Port, parcel: Parcel) -> io::Result<()> {
     });
     line.parcels.push_back(parcel);
     port.core.backlog.store(line.len(), SeqCst);
-    drop(lines);
     if !is_new {
         return Ok(());
     }
     // The thread keeps a handle: as long as items wait, somebody can put.
     let clone = port.clone();
-    threads::spawn(NAME, move || run(&clone)).map(drop).inspect_err(|_| {
-        feeders.lock().remove(&identity);
+    // With the lock held, for which the thread waits: nobody joins a line that gets no thread.
+    let thread = threads::spawn(NAME, move || run(&clone)).map(drop);
+    if thread.is_err() {
+        lines.remove(&identity);
         port.core.backlog.store(0, SeqCst);
-    })
+        feeders.idle.notify_all();
+    }
+    thread
 }
 
 /// Puts one parcel after the other, until there is none.
@@ -150,6 +153,13 @@ fn run(port: &Port) {
         };
         drop(lines);
         is_wanted = put(port, &next);
+        if !is_wanted && port.core.ring.is_ended() {
+            let count = backlog(&port.core);
+            logging::error(format_args!(
+                "{count} items of a queue are lost, which were put when there was no room and waited still when the \
+                 queue was shut down: call close and join_thread before shutdown"
+            ));
+        }
     }
 }
 
@@ -159,7 +169,9 @@ fn put(port: &Port, parcel: &Parcel) -> bool {
         match port.put_parcel(parcel, Patience::of(TURN)) {
             Ok(_) => return true,
             Err(Failed::TimedOut) => {}
-            Err(Failed::Refused(Refused::NoSpace(_))) => std::thread::sleep(TURN),
+            Err(Failed::Refused(Refused::NoSpace(_)) | Failed::Unfinished) => {
+                std::thread::sleep(TURN);
+            }
             Err(Failed::Refused(Refused::Os(err))) => {
                 logging::error(format_args!("an item of a queue is lost: {err}"));
                 return true;
@@ -174,11 +186,24 @@ fn put(port: &Port, parcel: &Parcel) -> bool {
 
 /// Waits until no item of a queue waits in this process.
 pub(crate) fn join(core: &Core) {
+    join_within(core, Patience::Endless);
+}
+
+/// The same, for as long as the patience lasts; false if it is over.
+pub(crate) fn join_within(core: &Core, patience: Patience) -> bool {
     let feeders = FEEDERS.get();
     let mut lines = feeders.lock();
     while lines.contains_key(&core.ring.identity()) {
-        lines = feeders.wait(lines);
+        lines = match patience.left() {
+            None => feeders.wait(lines),
+            Some(Duration::ZERO) => return false,
+            Some(left) => {
+                let waited = feeders.idle.wait_timeout(lines, left);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
     }
+    true
 }
 
 /// At the exit of the process: waits for all that nobody has called off.
@@ -195,6 +220,35 @@ fn flush() {
 pub(crate) fn cancel(core: &Core) {
     core.is_cancelled.store(true, SeqCst);
     if let Some(feeders) = FEEDERS.get_if_made() {
+        // Who leaves has looked already and sleeps, or has not looked yet.
+        drop(feeders.lock());
         feeders.idle.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs::File, thread};
+
+    use multiproc_wire::Fd;
+
+    use crate::Queue;
+
+    #[test]
+    fn numbered_items_do_not_overtake_those_that_wait() {
+        // More descriptors than a socket takes.
+        const MANY: u32 = 700;
+
+        let q = Queue::<(u32, Option<Fd<File>>)>::new().unwrap();
+        for number in 0..MANY {
+            q.put((number, Some(Fd(File::open("/dev/null").unwrap())))).unwrap();
+        }
+        thread::scope(|scope| {
+            let last = scope.spawn(|| q.put_numbered((MANY, None)).unwrap());
+            for number in 0..=MANY {
+                assert_eq!(q.get().unwrap().0, number);
+            }
+            assert_eq!(last.join().unwrap(), MANY);
+        });
     }
 }

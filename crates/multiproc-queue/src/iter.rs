@@ -3,8 +3,8 @@
 use std::{fmt, marker::PhantomData};
 
 use crate::{
-    GetError, Postcard,
-    calls::{self, never_empty},
+    GetError, Postcard, TryGetError,
+    calls::{self, as_it_is, never_empty},
     codec::Code,
     port::Port,
     ring::Patience,
@@ -34,6 +34,15 @@ impl<T, C: Code<T>> Iterator for Iter<'_, T, C> {
             other => Some(other),
         }
     }
+}
+
+/// The items that are there, without waiting.
+pub(crate) fn drain<T, C: Code<T>>(port: &Port) -> impl Iterator<Item = Result<T, GetError>> {
+    std::iter::from_fn(|| match calls::get::<T, C, _>(port, None, Patience::None, as_it_is) {
+        Ok(item) => Some(Ok(item)),
+        Err(TryGetError::Empty | TryGetError::Failed(GetError::ShutDown)) => None,
+        Err(TryGetError::Failed(err)) => Some(Err(err)),
+    })
 }
 
 /// Iterates over the items of a queue up to one that equals a given one.

@@ -5,18 +5,17 @@ use std::{fmt, ops::Deref, time::Duration};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
-    JoinError, Postcard, PutError, Queue, QueueError, TooManyDone, TryPutError,
+    JoinError, Postcard, Queue, QueueError, TooManyDone,
     codec::Code,
     feeder,
+    port::Port,
     ring::{Patience, Refused, Waiting},
 };
 
-/// The most items that are not marked as done.
-pub(crate) const MOST: u32 = (1 << 28) - 16;
-
 /// A [`Queue`] whose items are marked as done by those who took them, so that one can wait for all of them.
 ///
-/// It does all that a queue does, and [`task_done`](Self::task_done) and [`join`](Self::join).
+/// It does all that a queue does, and [`task_done`](Self::task_done) and [`join`](Self::join). Where more items than can be
+/// counted were never marked as done, about 268 million, every way to put one more is [`PutError::Unfinished`](crate::PutError::Unfinished).
 ///
 /// # If a process dies
 ///
@@ -47,7 +46,7 @@ impl<T, C: Code<T>> JoinableQueue<T, C> {
     ///
     /// [`QueueError`]. Python raises `OSError`.
     pub fn new() -> Result<Self, QueueError> {
-        Queue::new().map(Self)
+        Self::bounded(0)
     }
 
     /// Makes a queue that holds at most `max` items; 0 is no bound.
@@ -57,41 +56,7 @@ impl<T, C: Code<T>> JoinableQueue<T, C> {
     /// As [`new`](Self::new).
     #[doc(alias = "maxsize")]
     pub fn bounded(max: usize) -> Result<Self, QueueError> {
-        Queue::bounded(max).map(Self)
-    }
-
-    /// Puts an item, as [`Queue::put`] does.
-    ///
-    /// # Errors
-    ///
-    /// [`PutError`]; [`PutError::Unfinished`] where too many items were never marked as done.
-    pub fn put(&self, value: T) -> Result<(), PutError<T>> {
-        if self.is_overdue() { Err(PutError::Unfinished(value)) } else { self.0.put(value) }
-    }
-
-    /// Puts an item if there is room, as [`Queue::try_put`] does.
-    ///
-    /// # Errors
-    ///
-    /// [`TryPutError`].
-    #[doc(alias = "put_nowait")]
-    pub fn try_put(&self, value: T) -> Result<(), TryPutError<T>> {
-        if self.is_overdue() {
-            return Err(TryPutError::Failed(PutError::Unfinished(value)));
-        }
-        self.0.try_put(value)
-    }
-
-    /// Puts an item, waiting for room for at most `timeout`, as [`Queue::put_timeout`] does.
-    ///
-    /// # Errors
-    ///
-    /// [`TryPutError`].
-    pub fn put_timeout(&self, value: T, timeout: Duration) -> Result<(), TryPutError<T>> {
-        if self.is_overdue() {
-            return Err(TryPutError::Failed(PutError::Unfinished(value)));
-        }
-        self.0.put_timeout(value, timeout)
+        Port::counted(max).map(|port| Self(Queue::of(port)))
     }
 }
 
@@ -115,25 +80,58 @@ impl<T, C> JoinableQueue<T, C> {
     /// [`JoinError::Abandoned`] if items are unfinished and no other process, message, handle or thread is left that could
     /// mark them. Python waits for ever.
     pub fn join(&self) -> Result<(), JoinError> {
+        self.join_within(Patience::Endless)
+    }
+
+    /// Waits as [`join`](Self::join) does, for at most `timeout`.
+    ///
+    /// # Python
+    ///
+    /// Nothing like it.
+    ///
+    /// # Errors
+    ///
+    /// [`JoinError::TimedOut`] when time is up, else as `join`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use multiproc_queue::{JoinError, JoinableQueue};
+    ///
+    /// let q = JoinableQueue::<u32>::new()?;
+    /// q.put(1)?;
+    /// let late = q.join_timeout(Duration::from_millis(10));
+    /// assert!(matches!(late, Err(JoinError::TimedOut { unfinished: 1 })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn join_timeout(&self, timeout: Duration) -> Result<(), JoinError> {
+        self.join_within(Patience::of(timeout))
+    }
+
+    fn join_within(&self, patience: Patience) -> Result<(), JoinError> {
         let core = &self.port().core;
-        let mut waiting = Waiting::new(Patience::Endless);
+        let unfinished = || core.ring.unfinished() as usize + feeder::backlog(core);
+        let mut waiting = Waiting::new(patience);
         loop {
-            match core.ring.wait_until_finished(&mut waiting) {
-                Ok(()) if feeder::is_busy(core) => feeder::join(core),
-                Ok(()) => return Ok(()),
-                Err(Refused::Slice) if self.port().may_be_taken() => {}
-                Err(_) => {
-                    let unfinished = core.ring.unfinished() as usize;
-                    if unfinished > 0 {
-                        return Err(JoinError::Abandoned { unfinished });
-                    }
+            let is_late = match core.ring.wait_until_finished(&mut waiting) {
+                Ok(()) if !feeder::is_busy(core) => return Ok(()),
+                Ok(()) => !feeder::join_within(core, patience),
+                Err(Refused::Slice) if self.port().may_be_taken() => false,
+                Err(Refused::TimedOut) => true,
+                Err(_) => match core.ring.unfinished() as usize {
+                    0 => false,
+                    unfinished => return Err(JoinError::Abandoned { unfinished }),
+                },
+            };
+            if is_late {
+                match unfinished() {
+                    0 => {}
+                    unfinished => return Err(JoinError::TimedOut { unfinished }),
                 }
             }
         }
-    }
-
-    fn is_overdue(&self) -> bool {
-        MOST <= self.port().core.ring.unfinished()
     }
 }
 
@@ -175,15 +173,27 @@ impl<T, C> fmt::Debug for JoinableQueue<T, C> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{PutError, Sender, TryPutError, ring::MOST_UNFINISHED};
 
     // parity: joinable_queue.must-task-done
     #[test]
     fn what_is_never_done_is_an_error_and_no_wrong_count() {
         let q = JoinableQueue::<u8>::new().unwrap();
-        q.port().core.ring.forget_done(MOST);
+        let (tx, _rx) = Queue::clone(&q).split();
+        let sent: Sender<u8> = multiproc_wire::encode(&tx).unwrap().decode().unwrap();
+        q.port().core.ring.forget_done(MOST_UNFINISHED);
         assert!(matches!(q.put(7), Err(PutError::Unfinished(7))));
         assert!(matches!(q.try_put(7), Err(TryPutError::Failed(PutError::Unfinished(7)))));
+        assert!(matches!(q.put_ref(&7), Err(PutError::Unfinished(()))));
+        assert!(matches!(q.put_many([7, 8]), Err(PutError::Unfinished(7))));
+        assert!(matches!(q.put_numbered(7), Err(PutError::Unfinished(7))));
+        for tx in [tx, sent] {
+            assert!(matches!(tx.put(7), Err(PutError::Unfinished(7))));
+        }
         q.task_done().unwrap();
         q.put(7).unwrap();
+        let plain = Queue::<u8>::new().unwrap();
+        plain.port().core.ring.forget_done(MOST_UNFINISHED);
+        plain.put(7).unwrap();
     }
 }

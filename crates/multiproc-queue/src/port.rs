@@ -61,6 +61,7 @@ pub(crate) enum Failed {
     Closed,
     TimedOut,
     Abandoned,
+    Unfinished,
     Encode(CodecError),
     Refused(Refused),
 }
@@ -85,7 +86,15 @@ pub(crate) enum Overflow {
 
 impl Port {
     pub(crate) fn new(bound: usize) -> Result<Self, QueueError> {
-        let ring = Ring::new(bound).map_err(QueueError::Memory)?;
+        Ring::new(bound).map_err(QueueError::Memory).and_then(Self::with)
+    }
+
+    /// Of a queue whose items are marked as done.
+    pub(crate) fn counted(bound: usize) -> Result<Self, QueueError> {
+        Ring::new(bound).map_err(QueueError::Memory).map(Ring::counted).and_then(Self::with)
+    }
+
+    fn with(ring: Ring) -> Result<Self, QueueError> {
         let (sender, receiver) =
             packet::pair().map_err(|source| QueueError::Os { what: "the sockets", source })?;
         let block = || Block::new(Layout::new::<u64>()).map_err(QueueError::Holders);
@@ -114,7 +123,8 @@ impl Port {
         let may = handles.is_empty()
             && bytes.len() <= FILE_FROM
             && !self.is_closed()
-            && self.core.backlog.load(Relaxed) == 0;
+            && self.core.backlog.load(Relaxed) == 0
+            && !self.core.ring.is_overdue();
         if may { self.core.ring.put_at_once(bytes) } else { None }
     }
 
@@ -158,15 +168,19 @@ impl Port {
         handles: &[Handle],
         overflow: Overflow,
     ) -> Result<Option<u32>, Failed> {
-        let parcel = if bytes.len() <= self.core.longest() {
-            Parcel::new(bytes.to_vec(), handles.to_vec(), false)
-        } else {
-            let file = memfd::seal(bytes).map_err(|err| Failed::Refused(Refused::Os(err)))?;
-            let handles = [&[file.into()], handles].concat();
-            Parcel::new((bytes.len() as u64).to_ne_bytes().to_vec(), handles, true)
-        };
-        match self.patience(overflow) {
-            Some(patience) => self.put_parcel(&parcel, patience).map(Some),
+        let patience = self.patience(overflow);
+        if matches!(patience, Some(Patience::None)) && self.core.ring.is_surely_full() {
+            return Err(Failed::TimedOut);
+        }
+        let parcel = self.pack(bytes, handles)?;
+        match patience {
+            Some(patience) => {
+                // A call that waits for room itself does not overtake what this process has put before.
+                if feeder::is_busy(&self.core) && !feeder::join_within(&self.core, patience) {
+                    return Err(Failed::TimedOut);
+                }
+                self.put_parcel(&parcel, patience).map(Some)
+            }
             None if feeder::is_busy(&self.core) => self.feed(parcel),
             None => match self.put_parcel(&parcel, Patience::None) {
                 Err(Failed::TimedOut) => self.feed(parcel),
@@ -175,10 +189,23 @@ impl Port {
         }
     }
 
+    /// What is put, to be kept and tried again.
+    pub(crate) fn pack(&self, bytes: &[u8], handles: &[Handle]) -> Result<Parcel, Failed> {
+        if bytes.len() <= self.core.longest() {
+            return Ok(Parcel::new(bytes.to_vec(), handles.to_vec(), false));
+        }
+        let file = memfd::seal(bytes).map_err(|err| Failed::Refused(Refused::Os(err)))?;
+        let handles = [&[file.into()], handles].concat();
+        Ok(Parcel::new((bytes.len() as u64).to_ne_bytes().to_vec(), handles, true))
+    }
+
     #[cold]
     fn feed(&self, parcel: Parcel) -> Result<Option<u32>, Failed> {
         if self.core.ring.is_shut_down() {
             return Err(Failed::Refused(Refused::ShutDown));
+        }
+        if self.core.ring.is_overdue() {
+            return Err(Failed::Unfinished);
         }
         feeder::feed(self, parcel).map_err(|err| Failed::Refused(Refused::Os(err)))?;
         Ok(None)
@@ -192,6 +219,9 @@ impl Port {
     }
 
     fn put_record(&self, record: &Record<'_>, patience: Patience) -> Result<u32, Failed> {
+        if self.core.ring.is_overdue() {
+            return Err(Failed::Unfinished);
+        }
         let mut waiting = Waiting::new(patience);
         loop {
             match self.core.ring.put(record, &mut waiting) {
@@ -215,7 +245,9 @@ impl Port {
 
     /// Puts items of nothing but bytes, as far as each takes no more than writing it; returns their number.
     pub(crate) fn put_run(&self, run: &Run, first: usize) -> usize {
-        let may = !self.is_closed() && self.core.backlog.load(Relaxed) == 0;
+        let may = !self.is_closed()
+            && self.core.backlog.load(Relaxed) == 0
+            && !self.core.ring.is_overdue();
         if may { self.core.ring.put_run(run, first) } else { 0 }
     }
 
@@ -271,6 +303,18 @@ impl Port {
     /// True if somebody else could take an item, as far as can be known.
     pub(crate) fn may_be_taken(&self) -> bool {
         others_hold(self.ends.get.as_ref(), self.ends.put.as_ref())
+    }
+
+    /// The same for a task, whose handle and thread others share that could act: with both ends one never knows.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn may_be_put_to_task(&self) -> bool {
+        self.ends.put.is_some() || self.may_be_put()
+    }
+
+    /// As [`may_be_put_to_task`](Self::may_be_put_to_task).
+    #[cfg(feature = "tokio")]
+    pub(crate) fn may_be_taken_from_task(&self) -> bool {
+        self.ends.get.is_some() || self.may_be_taken()
     }
 
     /// True if another process could take an item, as far as can be known.

@@ -15,7 +15,7 @@ use crate::{
     TryGetError, TryPutError, batch,
     calls::{self, as_it_is, never_empty, never_full},
     codec::Code,
-    feeder,
+    feeder, iter,
     port::{Overflow, Port},
     ring::Patience,
 };
@@ -211,8 +211,8 @@ impl<T, C: Code<T>> Queue<T, C> {
     ///
     /// # Errors
     ///
-    /// As [`get`](Self::get), if there is no item to return. An item among others that cannot be decoded is lost, which the
-    /// log tells.
+    /// As [`get`](Self::get), if there is no item to return. An item among others that cannot be decoded, or whose
+    /// descriptors cannot be received, is lost, which the log tells.
     pub fn get_many(&self, max: usize) -> Result<Vec<T>, GetError> {
         batch::get_many::<T, C>(&self.port, max)
     }
@@ -245,11 +245,7 @@ impl<T, C: Code<T>> Queue<T, C> {
 
     /// Iterates over the items that are there, without waiting.
     pub fn drain(&self) -> impl Iterator<Item = Result<T, GetError>> {
-        std::iter::from_fn(|| match self.try_get() {
-            Ok(item) => Some(Ok(item)),
-            Err(TryGetError::Empty | TryGetError::Failed(GetError::ShutDown)) => None,
-            Err(TryGetError::Failed(err)) => Some(Err(err)),
-        })
+        iter::drain::<T, C>(&self.port)
     }
 
     /// Iterates over all items, waiting for each, until the queue is shut down or abandoned.
@@ -391,13 +387,17 @@ impl<T, C> Queue<T, C> {
     }
 
     /// Ends the queue for all processes: nothing more can be put, and who takes the last item is followed by
-    /// [`GetError::ShutDown`]. With `immediate` the items that are there are thrown away, and count as done.
+    /// [`GetError::ShutDown`]. With `immediate` the items that are there are thrown away, and all items count as done, also
+    /// those that somebody has taken and works on: [`join`](crate::JoinableQueue::join) does not wait for them.
     ///
-    /// All that wait are woken.
+    /// All that wait are woken. It does not wait itself, so items that a thread keeps, because there was no room for them,
+    /// are lost, and the log of their process tells how many. Where they are to arrive, first [`close`](Self::close) the
+    /// handles of those who put and [`join_thread`](Self::join_thread).
     ///
     /// # Python
     ///
-    /// `queue.Queue.shutdown(immediate)` of Python 3.13, which its multiprocessing queues do not have.
+    /// `queue.Queue.shutdown(immediate)` of Python 3.13, which its multiprocessing queues do not have. There `join` goes on
+    /// waiting for items that somebody works on.
     ///
     /// # Examples
     ///

@@ -10,9 +10,10 @@ use std::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
-    GetError, Iter, Postcard, TryGetError,
+    GetError, Iter, Postcard, TryGetError, batch,
     calls::{self, as_it_is, never_empty},
     codec::Code,
+    iter,
     port::Port,
     ring::Patience,
 };
@@ -59,6 +60,31 @@ impl<T, C: Code<T>> Receiver<T, C> {
     /// [`TryGetError`].
     pub fn get_timeout(&self, timeout: Duration) -> Result<T, TryGetError> {
         calls::get::<T, C, _>(&self.port, None, Patience::of(timeout), as_it_is)
+    }
+
+    /// Waits for an item, and takes it with those behind it that are there already, `max` at most; as
+    /// [`Queue::get_many`](crate::Queue::get_many).
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get), if there is no item to return.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (tx, rx) = multiproc_queue::Queue::<u32>::new()?.split();
+    /// tx.put_many(0..5)?;
+    /// assert_eq!(rx.get_many(3)?, [0, 1, 2]);
+    /// assert_eq!(rx.drain().collect::<Result<Vec<_>, _>>()?, [3, 4]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn get_many(&self, max: usize) -> Result<Vec<T>, GetError> {
+        batch::get_many::<T, C>(&self.port, max)
+    }
+
+    /// Iterates over the items that are there, without waiting.
+    pub fn drain(&self) -> impl Iterator<Item = Result<T, GetError>> {
+        iter::drain::<T, C>(&self.port)
     }
 
     /// Iterates over all items, waiting for each, until there will be none.

@@ -5,7 +5,7 @@ use std::{fmt, marker::PhantomData, time::Duration};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
-    Postcard, PutError, TryPutError,
+    Postcard, PutError, TryPutError, batch,
     calls::{self, as_it_is, never_full},
     codec::Code,
     port::{Overflow, Port},
@@ -59,6 +59,37 @@ impl<T, C: Code<T>> Sender<T, C> {
     pub fn put_timeout(&self, value: T, timeout: Duration) -> Result<(), TryPutError<T>> {
         calls::put::<T, C, _>(&self.port, value, Overflow::Usual(Patience::of(timeout)), as_it_is)
             .map(drop)
+    }
+
+    /// Puts a copy of an item, as [`put`](Self::put) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`put`](Self::put).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (tx, rx) = multiproc_queue::Queue::<String>::new()?.split();
+    /// let item = "again".to_owned();
+    /// tx.put_ref(&item)?;
+    /// assert_eq!(rx.get()?, item);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn put_ref(&self, value: &T) -> Result<(), PutError<()>> {
+        calls::put_ref::<T, C>(&self.port, value, Overflow::Usual(Patience::Endless))
+            .map(drop)
+            .map_err(|reason| never_full(calls::put_error((), *reason)))
+    }
+
+    /// Puts every item of an iterator, in its order, and returns their number; as
+    /// [`Queue::put_many`](crate::Queue::put_many), which has an example.
+    ///
+    /// # Errors
+    ///
+    /// As [`put`](Self::put), with the item at which it stopped.
+    pub fn put_many(&self, items: impl IntoIterator<Item = T>) -> Result<usize, PutError<T>> {
+        batch::put_many::<T, C>(&self.port, items)
     }
 }
 

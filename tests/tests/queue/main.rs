@@ -1,6 +1,7 @@
-//! Queues whose users are killed at any moment, and queues of shared objects.
+//! Queues whose users are killed at any moment, what gets lost, and queues of shared objects.
 
 multiproc::auto_init!();
 
 mod items;
+mod losses;
 mod storm;

@@ -1,9 +1,9 @@
 //! Producers and consumers killed at random: every item of a producer that lived arrives once, or was in the hands of a
 //! killed consumer; order holds, nothing is torn, nobody hangs, nothing is left.
 
-use std::{collections::HashMap, env};
+use std::{collections::HashMap, env, fs::File, os::fd::AsFd};
 
-use multiproc::{Context, Failure, Process, Queue};
+use multiproc::{Context, Failure, Process, Queue, queue::GetError, wire::Fd};
 use multiproc_tests::{TestResult, alone, ledger::Ledger, once, random::Random};
 use serde::{Deserialize, Serialize};
 
@@ -12,12 +12,53 @@ once! { killed_users_lose_at_most_what_they_hold }
 /// How many kills there are in all, unless the environment says otherwise.
 const KILLS: u32 = 2010;
 
-/// What is put: text of a length and content that its number determines.
+/// So many kills there are of those who put and take in other ways than one item after the other.
+const KILLS_OTHERWISE: u32 = 100;
+
+/// The most items that a consumer takes at a time.
+const BATCH: usize = 32;
+
+/// What is put, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Kind {
+    /// Bytes, one after the other.
+    Bytes,
+    /// The same, many at a time.
+    Batches,
+    /// With a descriptor.
+    Descriptors,
+    /// Too long for shared memory: by way of a file.
+    Long,
+}
+
+/// What is put: text of a length and content that its number determines, and a device as well.
 #[derive(Serialize, Deserialize)]
 struct Item {
     producer: u32,
     number: u32,
     filling: Vec<u8>,
+    device: Option<Fd<File>>,
+}
+
+impl Item {
+    fn new(kind: Kind, producer: u32, number: u32) -> Self {
+        let device = (kind == Kind::Descriptors).then(|| Fd(device(number)));
+        Self { producer, number, filling: filling(kind, producer, number), device }
+    }
+
+    fn check(&self, kind: Kind) {
+        assert!(self.filling == filling(kind, self.producer, self.number), "torn");
+        let identity = |file: &File| rustix::fs::fstat(file.as_fd()).map(|stat| stat.st_rdev);
+        match &self.device {
+            Some(Fd(found)) => assert_eq!(identity(found), identity(&device(self.number))),
+            None => assert!(kind != Kind::Descriptors),
+        }
+    }
+}
+
+fn device(number: u32) -> File {
+    let path = if number.is_multiple_of(3) { "/dev/zero" } else { "/dev/null" };
+    File::open(path).expect("every system has it")
 }
 
 /// What a consumer has taken.
@@ -35,8 +76,9 @@ struct Put {
     count: u32,
 }
 
-fn filling(producer: u32, number: u32) -> Vec<u8> {
-    vec![(producer ^ number) as u8; ((producer * 31 + number * 17) % 500) as usize]
+fn filling(kind: Kind, producer: u32, number: u32) -> Vec<u8> {
+    let least = if kind == Kind::Long { 9 << 20 } else { 0 };
+    vec![(producer ^ number) as u8; least + ((producer * 31 + number * 17) % 500) as usize]
 }
 
 fn killed_users_lose_at_most_what_they_hold() -> TestResult {
@@ -49,18 +91,25 @@ fn storms() -> Result<(), Failure> {
     let bounds = [0, 3, 50];
     let kills = total.unwrap_or(KILLS) / (shapes.len() * bounds.len()) as u32;
     // What is made once and for all, such as the library's own threads and memory.
-    storm(1, 1, 1, 2)?;
+    storm(Kind::Descriptors, (1, 1), 1, 2)?;
     let before = Ledger::take();
-    for (producers, consumers) in shapes {
+    for shape in shapes {
         for bound in bounds {
-            storm(producers, consumers, bound, kills)?;
+            storm(Kind::Bytes, shape, bound, kills)?;
         }
     }
+    let kills = total.unwrap_or(KILLS_OTHERWISE).min(KILLS_OTHERWISE);
+    for bound in [0, 50] {
+        storm(Kind::Batches, (2, 2), bound, kills)?;
+        storm(Kind::Descriptors, (2, 2), bound, kills)?;
+    }
+    storm(Kind::Long, (2, 2), 3, kills / 10)?;
     before.check("storms")
 }
 
 /// The processes of one storm.
 struct Field {
+    kind: Kind,
     ctx: Context,
     items: Queue<Item>,
     seen: Queue<Seen>,
@@ -70,21 +119,28 @@ struct Field {
 }
 
 impl Field {
-    fn producer(&mut self) -> Result<Process<()>, Failure> {
+    fn producer(&mut self) -> Result<Process<Result<(), Failure>>, Failure> {
         self.next += 1;
-        let arguments = (self.next, self.items.clone(), self.stop.clone(), self.put.clone());
+        let queues = (self.items.clone(), self.stop.clone(), self.put.clone());
+        let arguments = (self.kind, self.next, queues);
         Ok(self.ctx.process().daemon(true).start(produce, arguments)?)
     }
 
-    fn consumer(&mut self) -> Result<Process<()>, Failure> {
+    fn consumer(&mut self) -> Result<Process<Result<(), Failure>>, Failure> {
         self.next += 1;
-        let arguments = (self.next, self.items.clone(), self.seen.clone());
+        let arguments = (self.kind, self.next, self.items.clone(), self.seen.clone());
         Ok(self.ctx.process().daemon(true).start(consume, arguments)?)
     }
 }
 
-fn storm(producers: usize, consumers: usize, bound: usize, kills: u32) -> Result<(), Failure> {
+fn storm(
+    kind: Kind,
+    (producers, consumers): (usize, usize),
+    bound: usize,
+    kills: u32,
+) -> Result<(), Failure> {
     let mut field = Field {
+        kind,
         ctx: Context::fork().allow_threads(),
         items: Queue::bounded(bound)?,
         seen: Queue::new()?,
@@ -120,11 +176,11 @@ fn storm(producers: usize, consumers: usize, bound: usize, kills: u32) -> Result
     }
     field.stop.shutdown(false);
     for producer in &living[..producers] {
-        producer.join()?;
+        producer.result()??;
     }
     field.items.shutdown(false);
     for consumer in &living[producers..] {
-        consumer.join()?;
+        consumer.result()??;
     }
     field.seen.shutdown(false);
     for seen in field.seen.iter() {
@@ -133,8 +189,13 @@ fn storm(producers: usize, consumers: usize, bound: usize, kills: u32) -> Result
     let lived: Vec<Put> = field.put.drain().collect::<Result<_, _>>()?;
     assert_eq!(lived.len(), producers, "those that were not killed have put all they meant to");
     let lost = report.lost(&lived);
-    println!("{producers}:{consumers}, bound {bound}: {} seen, {lost} lost", report.total());
-    assert!(lost <= killed_consumers, "{lost} lost by {killed_consumers} killed consumers");
+    println!(
+        "{kind:?}, {producers}:{consumers}, bound {bound}: {} seen, {lost} lost",
+        report.total()
+    );
+    let in_hands = if kind == Kind::Batches { BATCH as u32 } else { 1 };
+    let most = killed_consumers * in_hands;
+    assert!(lost <= most, "{lost} lost by {killed_consumers} killed consumers");
     assert_eq!(field.items.qsize(), 0);
     Ok(())
 }
@@ -173,26 +234,52 @@ impl Report {
     }
 }
 
-fn produce(producer: u32, items: Queue<Item>, stop: Queue<()>, put: Queue<Put>) {
+fn produce(
+    kind: Kind,
+    producer: u32,
+    (items, stop, put): (Queue<Item>, Queue<()>, Queue<Put>),
+) -> Result<(), Failure> {
     let mut count = 0;
     while stop.try_get().is_err_and(|err| err.is_empty()) {
-        let item = Item { producer, number: count, filling: filling(producer, count) };
-        items.put(item).unwrap();
-        count += 1;
-        if count % 64 == 0 {
+        let before = count;
+        if kind == Kind::Batches {
+            count += 1 + count % 20;
+            items.put_many((before..count).map(|number| Item::new(kind, producer, number)))?;
+        } else {
+            count += 1;
+            items.put(Item::new(kind, producer, before))?;
+        }
+        if before / 64 != count / 64 {
             // Without a bound the consumers have to keep up, or this would be a test of memory.
             while items.qsize() > 1000 {
                 std::thread::yield_now();
             }
         }
     }
-    put.put(Put { producer, count }).unwrap();
+    Ok(put.put(Put { producer, count })?)
 }
 
-fn consume(consumer: u32, items: Queue<Item>, seen: Queue<Seen>) {
-    for item in items.iter() {
-        let Item { producer, number, filling: found } = item.unwrap();
-        assert_eq!(found, filling(producer, number), "torn");
-        seen.put(Seen { consumer, producer, number }).unwrap();
+fn consume(
+    kind: Kind,
+    consumer: u32,
+    items: Queue<Item>,
+    seen: Queue<Seen>,
+) -> Result<(), Failure> {
+    let tell = |item: Item| {
+        item.check(kind);
+        let Item { producer, number, .. } = item;
+        seen.put(Seen { consumer, producer, number })
+    };
+    if kind != Kind::Batches {
+        for item in items.iter() {
+            tell(item?)?;
+        }
+        return Ok(());
+    }
+    loop {
+        match items.get_many(BATCH) {
+            Err(GetError::ShutDown | GetError::Abandoned) => return Ok(()),
+            taken => taken?.into_iter().try_for_each(tell)?,
+        }
     }
 }

@@ -52,7 +52,7 @@ impl Ring {
             return false;
         }
         let Some(held) = fields.get.side.lock_at_once() else { return false };
-        if fields.state.shutdown.load(Relaxed) | fields.state.watched.load(SeqCst) != OPEN {
+        if fields.state.shutdown.load(SeqCst) | fields.state.watched.load(SeqCst) != OPEN {
             return false;
         }
         let tail = Position(fields.tail.load(Relaxed));
@@ -143,7 +143,7 @@ impl Ring {
         }
         loop {
             let tail = Position(fields.tail.load(Relaxed));
-            if fields.state.shutdown.load(Relaxed) != DISCARDED
+            if fields.state.shutdown.load(SeqCst) != DISCARDED
                 && let Some((header, offset)) = self.find(tail)?
             {
                 let (taken, end) = self.take(tail, (header, offset), landing, claim, inbox)?;
@@ -173,7 +173,7 @@ impl Ring {
         let mut packet = None;
         if header.kind().has_packet {
             let number = payload.get::<u64>(0).map_err(|_| Refused::Damaged)?;
-            packet = Some((number, self.look_for_packet(inbox, number)));
+            packet = Some(self.look_for_packet(inbox, number));
             payload = payload.slice(WORD..).map_err(|_| Refused::Damaged)?;
         }
         if !landing.land(payload) {
@@ -181,9 +181,9 @@ impl Ring {
         }
         self.take_up_to(tail, Position::new(end, tail.count().wrapping_add(1)), claim);
         let (mut fds, mut is_complete) = (Descriptors::new(), true);
-        if let Some((number, is_there)) = packet {
+        if let Some(packet) = packet {
             // After the store: before it, a kill would leave a record without its descriptors.
-            is_complete = is_there && self.take_packet(inbox, number, &mut fds);
+            is_complete = packet.is_some_and(|packet| self.take_packet(inbox, &packet, &mut fds));
         }
         if fields.state.watched.load(SeqCst) != 0 {
             self.settle_event();
@@ -204,6 +204,13 @@ impl Ring {
             OPEN => {}
             // A producer may have been at it when the queue was shut down.
             ENDED if fields.put.side.is_owned() && !fields.get.side.has_leader() => {
+                if matches!(waiting.patience, Patience::Until(_)) && waiting.patience.is_over() {
+                    return Err(Refused::TimedOut);
+                }
+                if waiting.slices().next() {
+                    // Where the kernel does not tell of a death, nobody else asks for that lock any more.
+                    fields.put.side.bury();
+                }
                 std::thread::yield_now();
                 return Ok(());
             }
@@ -245,7 +252,7 @@ impl Ring {
         let get = &self.fields().get;
         let came = difference(number, get.waited.load(Relaxed));
         get.waited.store(number, Relaxed);
-        let calm = get.calm.load(Relaxed);
+        let calm = get.calm.load(Relaxed).min(MOST_CALM);
         let calm = if came > 1 { (2 * calm + 1).min(MOST_CALM) } else { calm / 2 };
         get.calm.store(calm, Relaxed);
         calm

@@ -71,6 +71,8 @@ pub(super) struct Fixed {
     pub(super) bound: AtomicU64,
     /// The pid namespace whose thread ids stand in the locks; 0 where it is not known.
     pub(super) namespace: AtomicU64,
+    /// 1 if the items are marked as done, so that no more of them may be unfinished than can be counted.
+    pub(super) counted: AtomicU64,
 }
 
 #[repr(C)]

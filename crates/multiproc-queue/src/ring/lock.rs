@@ -266,7 +266,7 @@ impl Side {
     }
 
     /// Marks a lock whose holder is gone, where the kernel could not.
-    fn bury(&self) {
+    pub(super) fn bury(&self) {
         let seen = self.lock.load(SeqCst);
         let owner = seen & OWNER;
         if owner != 0 && !alive::is_alive(owner) {

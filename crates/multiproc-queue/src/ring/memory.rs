@@ -28,6 +28,9 @@ impl Ring {
         if end as u64 <= self.fields().put.reserved.load(Relaxed) {
             return Ok(());
         }
+        if self.capacity < end {
+            return Err(Refused::Damaged);
+        }
         self.reserve(end).map_err(Refused::NoSpace)
     }
 
@@ -99,14 +102,14 @@ impl Ring {
     /// True if there is more memory than going round below the soft limit ever reserves.
     pub(super) fn is_large(&self) -> bool {
         let put = &self.fields().put;
-        let soft = put.soft.load(Relaxed) as usize;
+        let soft = (put.soft.load(Relaxed) as usize).min(self.capacity);
         (soft + step(soft) + PAGE) < put.high.load(Relaxed) as usize
     }
 
     /// Gives back all memory from `start` on, except for the page of the slot that is looked at next.
     fn release_from(&self, start: usize, slot: Option<usize>) {
         let put = &self.fields().put;
-        let start = start.next_multiple_of(PAGE).min(self.capacity);
+        let start = start.min(self.capacity).next_multiple_of(PAGE).min(self.capacity);
         put.reserved.store(put.reserved.load(Relaxed).min(start as u64), SeqCst);
         let kept = slot.filter(|slot| start <= *slot).map(|slot| slot / PAGE * PAGE);
         let kept = kept.unwrap_or(start)..kept.map_or(start, |page| page + PAGE);

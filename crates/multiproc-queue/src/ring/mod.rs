@@ -46,6 +46,7 @@ pub(crate) use patience::{Patience, Waiting};
 pub(crate) use put::Record;
 pub(crate) use refused::Refused;
 pub(crate) use run::Run;
+pub(crate) use tasks::MOST_UNFINISHED;
 
 /// Address ranges to try, from the best: a limit may forbid the larger ones.
 const CAPACITIES: [usize; 4] = [1 << 30, 1 << 27, 1 << 24, 1 << 20];
@@ -62,6 +63,7 @@ pub(crate) struct Ring {
     capacity: usize,
     /// The most items at a time.
     bound: u32,
+    is_counted: bool,
     event: event::Event,
 }
 
@@ -88,6 +90,13 @@ impl Ring {
         Self::in_segment(segment, bound)
     }
 
+    /// The same ring, before anybody else has it, as one whose items are marked as done.
+    pub(crate) fn counted(mut self) -> Self {
+        self.fields().fixed.counted.store(1, SeqCst);
+        self.is_counted = true;
+        self
+    }
+
     fn in_segment(segment: Segment, bound: usize) -> Result<Self, ShmError> {
         segment.reserve(0, DATA)?;
         let bytes = segment.bytes();
@@ -107,7 +116,7 @@ impl Ring {
     /// Checks what came from outside before anything relies on it.
     fn attach(segment: Segment, event: event::Event) -> Result<Self, ShmError> {
         let foreign = |what| Err(ShmError::Foreign { what });
-        if segment.size() < DATA + 2 * MARGIN {
+        if segment.size() < DATA + 4 * MARGIN {
             return foreign("a segment too small for a queue");
         }
         // SAFETY: A mapping of at least that size, page-aligned; all fields are atomics, for which any bits are values.
@@ -131,10 +140,11 @@ impl Ring {
             0 => u32::MAX,
             bound => u32::try_from(bound).unwrap_or(u32::MAX),
         };
+        let is_counted = fields.fixed.counted.load(Relaxed) != 0;
         let fields = NonNull::from(fields);
         // SAFETY: The segment is longer than that.
         let data = unsafe { segment.as_ptr().byte_add(DATA) };
-        Ok(Self { segment, fields, data, capacity, bound, event })
+        Ok(Self { segment, fields, data, capacity, bound, is_counted, event })
     }
 
     #[inline]

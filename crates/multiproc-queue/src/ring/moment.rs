@@ -23,6 +23,11 @@ impl Moment {
         self.0.checked_add(nanoseconds).filter(|sum| *sum <= i64::MAX as u64).map(Self)
     }
 
+    /// How long it is until then; nothing if it has been.
+    pub(super) fn left(self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(Self::now().0))
+    }
+
     /// As the kernel takes it.
     pub(super) fn timespec(self) -> Timespec {
         Timespec {

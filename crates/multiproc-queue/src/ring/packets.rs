@@ -30,25 +30,39 @@ use super::{Descriptors, Record, Refused, Ring, layout::Position};
 pub(crate) struct Inbox<'a>(pub(crate) BorrowedFd<'a>);
 
 impl Inbox<'_> {
-    /// The number of the packet that would be received next, if there is one of ours.
-    fn first(self) -> Option<u64> {
-        packet::peek(self.0)?.start.map(u64::from_ne_bytes)
+    /// The packet that would be received next, if there is one of ours.
+    fn first(self) -> Option<Packet> {
+        let peeked = packet::peek(self.0)?;
+        Some(Packet { number: u64::from_ne_bytes(peeked.start?), peeked })
     }
 
-    /// Receives what [`first`](Self::first) has shown.
-    fn take(self, fds: &mut Descriptors) -> io::Result<bool> {
-        packet::try_recv(self.0, &mut Vec::new(), fds)
+    /// Receives what [`first`](Self::first) has shown; false if that failed, and then it is lost.
+    fn take(self, packet: &Packet, fds: &mut Descriptors) -> bool {
+        let mut number = Vec::new();
+        packet::try_recv_peeked(self.0, &packet.peeked, &mut number, fds).is_ok()
+            && number == packet.number.to_ne_bytes()
     }
 
-    /// Throws away all packets with a lower number; true if there were any.
-    fn discard_below(self, number: u64) -> bool {
+    /// Throws away all packets with a lower number; returns whether there were any, and the packet that comes next.
+    fn discard_below(self, number: u64) -> (bool, Option<Packet>) {
         let mut any = false;
-        while self.first().is_some_and(|first| first < number) {
-            let _ = self.take(&mut Descriptors::new());
-            any = true;
+        loop {
+            match self.first() {
+                Some(packet) if packet.number < number => {
+                    self.take(&packet, &mut Descriptors::new());
+                    any = true;
+                }
+                next => return (any, next),
+            }
         }
-        any
     }
+}
+
+/// A packet that was looked at and not received.
+#[derive(Debug)]
+pub(super) struct Packet {
+    number: u64,
+    peeked: packet::Peeked,
 }
 
 impl Ring {
@@ -59,28 +73,39 @@ impl Ring {
         }
         let outbox = record.outbox.ok_or(ErrorKind::NotConnected)?;
         let last = &self.fields().packet;
-        let number = last.load(Relaxed) + 1;
+        let number = last.load(Relaxed).wrapping_add(1);
         last.store(number, SeqCst);
-        match packet::try_send(outbox, &number.to_ne_bytes(), record.fds) {
-            Ok(()) => Ok(Some(number)),
-            // The descriptors of all that is under way are counted too: taking some out makes room.
-            Err(err) if err.raw_os_error() == Some(libc::ETOOMANYREFS) => {
-                Err(ErrorKind::WouldBlock.into())
+        let number_bytes = number.to_ne_bytes();
+        let is_too_many = |err: &io::Error| err.raw_os_error() == Some(libc::ETOOMANYREFS);
+        let packet = match packet::Parcel::new(&number_bytes, record.fds) {
+            Ok(packet) => packet,
+            // They are counted with those of all that is under way: taking some out makes room, if there are any.
+            Err(err) if is_too_many(&err) && self.len() > 0 => {
+                return Err(ErrorKind::WouldBlock.into());
             }
+            Err(err) => return Err(err),
+        };
+        match packet.try_send(outbox) {
+            Ok(()) => Ok(Some(number)),
+            Err(err) if is_too_many(&err) => Err(ErrorKind::WouldBlock.into()),
             Err(err) => Err(err),
         }
     }
 
-    /// True if the packet of this number is the next one; those before it belong to no record.
-    pub(super) fn look_for_packet(&self, inbox: Inbox<'_>, number: u64) -> bool {
-        inbox.discard_below(number);
-        inbox.first() == Some(number)
+    /// The packet of this number, if it is the next one; those before it belong to no record.
+    pub(super) fn look_for_packet(&self, inbox: Inbox<'_>, number: u64) -> Option<Packet> {
+        inbox.discard_below(number).1.filter(|next| next.number == number)
     }
 
     /// Receives the packet that was looked for; false if that failed, and then it is lost.
-    pub(super) fn take_packet(&self, inbox: Inbox<'_>, number: u64, fds: &mut Descriptors) -> bool {
-        let taken = inbox.first() == Some(number) && inbox.take(fds).is_ok();
-        self.fields().get.swept.fetch_max(number, SeqCst);
+    pub(super) fn take_packet(
+        &self,
+        inbox: Inbox<'_>,
+        packet: &Packet,
+        fds: &mut Descriptors,
+    ) -> bool {
+        let taken = inbox.take(packet, fds);
+        self.fields().get.swept.fetch_max(packet.number, SeqCst);
         taken
     }
 
@@ -93,7 +118,7 @@ impl Ring {
         }
         // Every record whose packet has a lower number was there before `last` was stored; and there is no record. The
         // packet of that number itself may be on its way.
-        if inbox.discard_below(last) && fields.get.side.has_leader() {
+        if inbox.discard_below(last).0 && fields.get.side.has_leader() {
             fields.get.side.nudge();
         }
         if !fields.put.side.is_owned() {

@@ -23,6 +23,15 @@ impl Patience {
         Moment::now().after(timeout).map_or(Self::Endless, Self::Until)
     }
 
+    /// How much longer; none if as long as it takes.
+    pub(crate) fn left(self) -> Option<Duration> {
+        match self {
+            Self::None => Some(Duration::ZERO),
+            Self::Until(deadline) => Some(deadline.left()),
+            Self::Endless => None,
+        }
+    }
+
     pub(super) fn is_over(self) -> bool {
         match self {
             Self::None => true,

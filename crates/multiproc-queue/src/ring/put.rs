@@ -60,7 +60,7 @@ impl Ring {
     pub(crate) fn put_at_once(&self, bytes: &[u8]) -> Option<u32> {
         let fields = self.fields();
         let held = fields.put.side.lock_at_once()?;
-        if fields.state.shutdown.load(Relaxed) | fields.state.watched.load(SeqCst) != OPEN {
+        if fields.state.shutdown.load(SeqCst) | fields.state.watched.load(SeqCst) != OPEN {
             return None;
         }
         let head = Position(fields.head.load(Relaxed));
@@ -271,7 +271,8 @@ impl Ring {
                 return Fit::Ahead(ahead);
             }
             // Behind the mark, up to which there are records still.
-            let beyond = span_of(put.turn.load(Relaxed) as usize / WORD * WORD + WORD);
+            let turn = (put.turn.load(Relaxed) as usize).min(self.capacity);
+            let beyond = span_of(turn / WORD * WORD + WORD);
             let is_free = tail.offset() < beyond.header && is_below(&beyond, self.capacity);
             return if is_free { Fit::Grow(beyond) } else { Fit::Nowhere };
         }
@@ -327,7 +328,7 @@ impl Ring {
     }
 
     /// True where one look without the lock tells that there is no room.
-    fn is_surely_full(&self) -> bool {
+    pub(crate) fn is_surely_full(&self) -> bool {
         let fields = self.fields();
         let tail = Position(fields.tail.load(SeqCst));
         let head = Position(fields.head.load(SeqCst));

@@ -68,7 +68,7 @@ impl Ring {
     pub(crate) fn put_run(&self, run: &Run, first: usize) -> usize {
         let fields = self.fields();
         let Some(_held) = fields.put.side.lock_at_once() else { return 0 };
-        if fields.state.shutdown.load(Relaxed) | fields.state.watched.load(SeqCst) != OPEN {
+        if fields.state.shutdown.load(SeqCst) | fields.state.watched.load(SeqCst) != OPEN {
             return 0;
         }
         let (mut count, mut bytes_put) = (0, 0);
@@ -95,7 +95,7 @@ impl Ring {
             return 0;
         }
         let Some(held) = fields.get.side.lock_at_once() else { return 0 };
-        if fields.state.shutdown.load(Relaxed) | fields.state.watched.load(SeqCst) != OPEN {
+        if fields.state.shutdown.load(SeqCst) | fields.state.watched.load(SeqCst) != OPEN {
             return 0;
         }
         let tail = Position(fields.tail.load(Relaxed));

@@ -12,7 +12,7 @@ use super::{
 impl Ring {
     /// How many items there are. Exact at the moment of asking, whoever was killed before.
     pub(crate) fn len(&self) -> u32 {
-        if self.fields().state.shutdown.load(SeqCst) == DISCARDED {
+        if self.is_discarded() {
             return 0;
         }
         let tail = Position(self.fields().tail.load(SeqCst));
@@ -39,6 +39,10 @@ impl Ring {
         let fields = self.fields();
         let end = if discard { DISCARDED } else { ENDED };
         fields.state.shutdown.fetch_max(end, SeqCst);
+        if discard {
+            // From here on nothing is unfinished, whoever was about to put and whoever is killed now.
+            self.ring_bell();
+        }
         self.announce_end();
         fields.put.side.rouse();
         fields.get.side.rouse();
@@ -58,16 +62,25 @@ impl Ring {
                 && let Ok(payload) = self.bytes(super::layout::span(offset, header.length()).0, 8)
                 && let Ok(number) = payload.get::<u64>(0)
                 && let Some(inbox) = inbox
-                && self.look_for_packet(inbox, number)
+                && let Some(packet) = self.look_for_packet(inbox, number)
             {
-                self.take_packet(inbox, number, &mut Vec::new());
+                self.take_packet(inbox, &packet, &mut Vec::new());
             }
             tail = Position::new(end, tail.count().wrapping_add(1));
             fields.tail.store(tail.0, SeqCst);
         }
         drop(held);
-        self.finish_all();
         self.trim(true);
+    }
+
+    /// True once nothing may be taken any more.
+    pub(super) fn is_discarded(&self) -> bool {
+        self.fields().state.shutdown.load(SeqCst) == DISCARDED
+    }
+
+    /// True once the queue has been shut down, if what is there may still be taken.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.fields().state.shutdown.load(SeqCst) == ENDED
     }
 
     /// True once the queue has been shut down.

@@ -1,7 +1,8 @@
 //! Marking items as done, and waiting until all are.
 //!
 //! An item is unfinished from the store of its header until [`Ring::finish`]. What is counted is what was put in all and
-//! what was finished in all, so a kill between putting and counting leaves no item counted that is not there.
+//! what was finished in all, so a kill between putting and counting leaves no item counted that is not there. Of a queue
+//! whose items were thrown away all are done, those that a consumer still holds and those that come late included.
 
 use multiproc_sys::primitive::Ordering::{Relaxed, SeqCst};
 
@@ -14,9 +15,22 @@ use super::{
     pending,
 };
 
+/// The most items that are not marked as done. Less than can be counted, by what many producers may put between the look
+/// and the put.
+pub(crate) const MOST_UNFINISHED: u32 = (1 << 28) - (1 << 16);
+
 impl Ring {
+    /// True where one item more could be one too many to be counted.
+    #[inline]
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.is_counted && MOST_UNFINISHED <= self.unfinished()
+    }
+
     /// How many items were put and not yet marked as done.
     pub(crate) fn unfinished(&self) -> u32 {
+        if self.is_discarded() {
+            return 0;
+        }
         let fields = self.fields();
         let done = fields.tasks.done.load(SeqCst);
         let tail = Position(fields.tail.load(SeqCst)).count();
@@ -28,11 +42,14 @@ impl Ring {
 
     /// Marks one item as done; false if none is unfinished.
     pub(crate) fn finish(&self) -> bool {
+        if self.is_discarded() {
+            return true;
+        }
         let tasks = &self.fields().tasks;
         let mut done = tasks.done.load(SeqCst);
         loop {
             if self.unfinished() == 0 {
-                return false;
+                return self.is_discarded();
             }
             let next = difference(done.wrapping_add(1), 0);
             match tasks.done.compare_exchange(done, next, SeqCst, Relaxed) {
@@ -44,12 +61,6 @@ impl Ring {
             self.ring_bell();
         }
         true
-    }
-
-    /// Marks all items as done.
-    pub(super) fn finish_all(&self) {
-        self.fields().tasks.done.store(self.committed(), SeqCst);
-        self.ring_bell();
     }
 
     /// Wakes all who wait for the items.

@@ -104,24 +104,30 @@ fn wait_for_the_end(empty: Queue<u32>, ready: Queue<u32>) -> Result<bool, Failur
 /// More descriptors than a socket takes, so that there is no room.
 const MANY: usize = 700;
 
-fn put_many_files(q: Queue<(usize, Fd<File>)>, cancel: bool) -> Result<usize, Failure> {
+/// Says when all are put, which is before anybody takes one.
+fn put_many_files(
+    q: Queue<(usize, Fd<File>)>,
+    done: Queue<()>,
+    cancel: bool,
+) -> Result<usize, Failure> {
     for number in 0..MANY {
         q.put((number, Fd(File::open("/dev/null")?)))?;
     }
-    assert_eq!(q.qsize(), MANY, "what waits in this process counts");
+    let count = q.qsize();
+    assert_eq!(count, MANY, "what waits in this process counts");
     if cancel {
         q.cancel_join_thread();
     }
-    Ok(q.qsize())
+    done.put(())?;
+    Ok(count)
 }
 
 // parity: queue.fork-child-flushes
 fn exit_waits_for_what_has_no_room(ctx: &Context) -> TestResult {
-    let q = Queue::new()?;
-    let child = ctx.process().daemon(false).start(put_many_files, (q.clone(), false))?;
-    while q.qsize() < 50 {
-        std::thread::yield_now();
-    }
+    let (q, done) = (Queue::new()?, Queue::new()?);
+    let args = (q.clone(), done.clone(), false);
+    let child = ctx.process().daemon(false).start(put_many_files, args)?;
+    done.get()?;
     assert!(!child.join_timeout(Duration::from_millis(300))?, "it waits for a reader");
     for number in 0..MANY {
         assert_eq!(q.get()?.0, number);
@@ -133,12 +139,10 @@ fn exit_waits_for_what_has_no_room(ctx: &Context) -> TestResult {
 
 // parity: queue.unread-daemonic
 fn parent_waits_for_a_child_with_unread_items(ctx: &Context) -> TestResult {
-    let (q, (ours, theirs)) = (Queue::new()?, simplex::<()>()?);
-    let args = (name_of(ctx), q.clone(), theirs);
+    let (q, done, (ours, theirs)) = (Queue::new()?, Queue::new()?, simplex::<()>()?);
+    let args = (name_of(ctx), q.clone(), done.clone(), theirs);
     let parent = ctx.process().daemon(false).start(leave_a_putter, args)?;
-    while q.qsize() < 50 {
-        std::thread::yield_now();
-    }
+    done.get()?;
     ours.recv()?;
     assert!(!parent.join_timeout(Duration::from_millis(300))?, "its child waits for a reader");
     for number in 0..MANY {
@@ -153,16 +157,18 @@ fn parent_waits_for_a_child_with_unread_items(ctx: &Context) -> TestResult {
 fn leave_a_putter(
     method: String,
     q: Queue<(usize, Fd<File>)>,
+    done: Queue<()>,
     line: Sender<()>,
 ) -> Result<(), Failure> {
     at_exit(move || line.send(&()).unwrap());
-    let _ = context_named(&method).process().daemon(false).start(put_many_files, (q, false))?;
+    let putter = context_named(&method).process().daemon(false);
+    let _ = putter.start(put_many_files, (q, done, false))?;
     Ok(())
 }
 
 fn exit_does_not_wait_where_that_is_called_off(ctx: &Context) -> TestResult {
     let q = Queue::new()?;
-    let child = ctx.start(put_many_files, (q.clone(), true))?;
+    let child = ctx.start(put_many_files, (q.clone(), Queue::new()?, true))?;
     child.result()??;
     child.join()?;
     let arrived = q.drain().collect::<Result<Vec<_>, _>>()?;

@@ -4,14 +4,14 @@ use std::{
     collections::VecDeque,
     fs::File,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    sync::Arc,
+    sync::{Arc, mpsc},
     thread,
     time::{Duration, Instant},
 };
 
 use proptest::prelude::*;
 
-use super::*;
+use super::{steps::watched, victim::Helper, *};
 use crate::ring::layout::SOFT;
 
 #[test]
@@ -170,31 +170,45 @@ fn flow_stays_below_the_soft_limit() {
     }
 }
 
+/// A thread that waits on the ring, asleep.
+fn waiter(
+    ring: &Arc<Ring>,
+    tell: &mpsc::Sender<Option<Refused>>,
+    wait: fn(&Ring) -> Option<Refused>,
+) -> Helper {
+    let (helper, shared, tell) = (Helper::new(), Arc::clone(ring), tell.clone());
+    helper.start(move || tell.send(wait(&shared)).unwrap());
+    helper.settle(ring);
+    helper
+}
+
 #[test]
 fn shut_down_ends_all_waiting() {
-    for discard in [false, true] {
-        let (empty, full) = (Ring::new(0).unwrap(), Ring::new(1).unwrap());
-        put(&full, b"one");
-        thread::scope(|scope| {
-            for _ in 0..3 {
-                scope.spawn(|| {
-                    let refused = get_within(&empty, Patience::Endless);
-                    assert!(matches!(refused, Err(Refused::ShutDown)), "{refused:?}");
-                });
-                scope.spawn(|| {
-                    let refused = put_within(&full, b"two", Patience::Endless);
-                    assert!(matches!(refused, Err(Refused::ShutDown)), "{refused:?}");
-                });
-            }
-            thread::sleep(Duration::from_millis(5));
-            empty.shut_down(discard, None);
-            full.shut_down(discard, None);
-        });
-        let last = get_within(&full, Patience::Endless);
-        assert_eq!(last.is_ok(), !discard);
-        assert!(matches!(get_within(&full, Patience::None), Err(Refused::ShutDown)));
-        assert_eq!(full.len(), 0);
+    watched(|| [false, true].into_iter().for_each(shut_down_before_sleepers));
+}
+
+fn shut_down_before_sleepers(discard: bool) {
+    let (empty, full) = (Arc::new(Ring::new(0).unwrap()), Arc::new(Ring::new(1).unwrap()));
+    put(&full, b"one");
+    let (tell, told) = mpsc::channel();
+    let helpers: Vec<_> = (0..3)
+        .flat_map(|_| {
+            [
+                waiter(&empty, &tell, |ring| get_within(ring, Patience::Endless).err()),
+                waiter(&full, &tell, |ring| put_within(ring, b"two", Patience::Endless).err()),
+            ]
+        })
+        .collect();
+    empty.shut_down(discard, None);
+    full.shut_down(discard, None);
+    for _ in &helpers {
+        let refused = told.recv().unwrap();
+        assert!(matches!(refused, Some(Refused::ShutDown)), "{refused:?}");
     }
+    let last = get_within(&full, Patience::Endless);
+    assert_eq!(last.is_ok(), !discard);
+    assert!(matches!(get_within(&full, Patience::None), Err(Refused::ShutDown)));
+    assert_eq!(full.len(), 0);
 }
 
 #[test]
@@ -229,6 +243,31 @@ fn descriptors_arrive_with_their_record() {
         });
         let (got, taken) = get_with(&ring, Patience::Endless, &inbox).unwrap();
         assert_eq!((got.as_slice(), taken.fds.len()), (&b"last"[..], 3));
+    });
+}
+
+#[test]
+fn descriptors_that_never_fit_are_an_error() {
+    let ring = Ring::new(0).unwrap();
+    let (outbox, inbox) = multiproc_sys::packet::pair().unwrap();
+    let file = File::open("/dev/null").unwrap();
+    let fds = vec![file.as_fd(); 200_000];
+    let record = Record { bytes: b"", fds: &fds, outbox: Some(outbox.as_fd()), in_file: false };
+    let put_it = || {
+        let waiting = &mut Waiting::new(Patience::Endless);
+        loop {
+            match ring.put(&record, waiting) {
+                Err(Refused::Slice) => {}
+                other => return other,
+            }
+        }
+    };
+    assert!(matches!(put_it(), Err(Refused::Os(_))));
+    put(&ring, b"item");
+    thread::scope(|scope| {
+        let putter = scope.spawn(put_it);
+        assert_eq!(get_with(&ring, Patience::Endless, &inbox).unwrap().0, b"item");
+        assert!(matches!(putter.join().unwrap(), Err(Refused::Os(_))));
     });
 }
 
@@ -290,18 +329,4 @@ fn ring_travels_and_is_checked() {
     };
     let message = multiproc_wire::encode(&(other, null())).unwrap();
     assert!(message.decode::<Ring>().is_err());
-}
-
-#[test]
-fn damage_is_an_error() {
-    let ring = small(64 * 1024, 0);
-    put(&ring, b"item");
-    let fields = ring.fields();
-    for position in [u64::MAX, 1 << 62, (64 * 1024 / 8) << 28] {
-        fields.tail.store(position, super::super::Relaxed);
-        assert!(matches!(get_within(&ring, Patience::None), Err(Refused::Damaged)));
-    }
-    fields.tail.store(0, super::super::Relaxed);
-    ring.word(0).unwrap().store(1 << 63 | 0xffff_fff0, super::super::Relaxed);
-    assert!(matches!(get_within(&ring, Patience::None), Err(Refused::Damaged)));
 }

@@ -1,6 +1,8 @@
 //! The ring in one process, and under kills.
 
 mod basics;
+mod damage;
+mod ends;
 mod steps;
 mod victim;
 

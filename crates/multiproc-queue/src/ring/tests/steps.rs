@@ -19,7 +19,7 @@ use super::{
 };
 
 /// Ends the test run if `test` hangs.
-fn watched(test: impl FnOnce() + Send + 'static) {
+pub(super) fn watched(test: impl FnOnce() + Send + 'static) {
     let (done, wait) = mpsc::channel();
     let thread = thread::spawn(move || {
         test();
@@ -51,7 +51,7 @@ enum Others {
 
 /// Kills after 0, 1, 2, ... instructions, until the operation ends before that; of a long one only after so many each,
 /// and after every one where `MULTIPROC_TEST_POINTS` is 0.
-fn every_nth_step(stride: usize, mut kill_after: impl FnMut(usize) -> bool) {
+pub(super) fn every_nth_step(stride: usize, mut kill_after: impl FnMut(usize) -> bool) {
     let all = env::var("MULTIPROC_TEST_POINTS").is_ok_and(|points| points == "0");
     let stride = if all { 1 } else { stride };
     // Others each time, so that in time all are tried.
@@ -62,7 +62,7 @@ fn every_nth_step(stride: usize, mut kill_after: impl FnMut(usize) -> bool) {
     assert!(100 < count, "the operation takes {count} instructions");
 }
 
-fn step_so_far(victim: &Victim, count: usize) -> bool {
+pub(super) fn step_so_far(victim: &Victim, count: usize) -> bool {
     (0..count).all(|_| victim.step())
 }
 
