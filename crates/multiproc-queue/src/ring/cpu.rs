@@ -4,7 +4,9 @@
 
 use std::hint::spin_loop;
 
-use multiproc_sys::primitive::{AtomicU32, Ordering::Relaxed};
+use multiproc_sys::primitive::Ordering::Relaxed;
+
+use super::world::{Atomic, World};
 
 /// How often a leader looks before it sleeps, if the other side runs elsewhere.
 const SPINS: u32 = 2000;
@@ -15,23 +17,23 @@ const NOTED: u32 = 16;
 
 /// The core's number plus one, or 0 where it is not known.
 #[inline]
-fn current() -> u32 {
+pub(super) fn current() -> u32 {
     // SAFETY: Reads a number.
     unsafe { libc::sched_getcpu() }.wrapping_add(1).cast_unsigned()
 }
 
 /// Notes on which core a side was last at work, with the record of this number.
 #[inline]
-pub(super) fn note(cpu: &AtomicU32, number: u32) {
+pub(super) fn note<W: World>(world: &W, cpu: &W::Word, number: u32) {
     // To ask takes longer than to take the lock, and processes seldom move.
     if number.is_multiple_of(NOTED) {
-        note_now(cpu);
+        note_now(world, cpu);
     }
 }
 
 #[inline(never)]
-fn note_now(cpu: &AtomicU32) {
-    let here = current();
+fn note_now<W: World>(world: &W, cpu: &W::Word) {
+    let here = world.core();
     if cpu.load(Relaxed) != here {
         cpu.store(here, Relaxed);
     }
@@ -39,16 +41,21 @@ fn note_now(cpu: &AtomicU32) {
 
 /// True if the other side was last at work on another core than this one.
 #[inline]
-pub(super) fn is_elsewhere(peer: &AtomicU32) -> bool {
+pub(super) fn is_elsewhere<W: World>(world: &W, peer: &W::Word) -> bool {
     let there = peer.load(Relaxed);
-    there != 0 && there != current()
+    there != 0 && there != world.core()
 }
 
 /// Looks again and again while the other side is at work on another core; true as soon as a look succeeds.
 ///
 /// First lets it be for a number of pauses: each look takes the line away from who is writing to it.
-pub(super) fn spin(peer: &AtomicU32, calm: u32, mut look: impl FnMut() -> bool) -> bool {
-    if !is_elsewhere(peer) {
+pub(super) fn spin<W: World>(
+    world: &W,
+    peer: &W::Word,
+    calm: u32,
+    mut look: impl FnMut() -> bool,
+) -> bool {
+    if !is_elsewhere(world, peer) {
         return false;
     }
     (0..calm).for_each(|_| spin_loop());
@@ -56,7 +63,7 @@ pub(super) fn spin(peer: &AtomicU32, calm: u32, mut look: impl FnMut() -> bool) 
         if look() {
             return true;
         }
-        if turn % BETWEEN == 0 && !is_elsewhere(peer) {
+        if turn % BETWEEN == 0 && !is_elsewhere(world, peer) {
             return false;
         }
         spin_loop();

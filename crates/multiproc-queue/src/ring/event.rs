@@ -16,16 +16,14 @@ use std::{
     os::fd::{AsFd, BorrowedFd},
 };
 
-use multiproc_sys::primitive::{
-    Ordering::{Relaxed, SeqCst},
-    fence,
-};
+use multiproc_sys::primitive::Ordering::{Relaxed, SeqCst};
 use multiproc_wire::Handle;
 use rustix::event::{EventfdFlags, eventfd};
 
 use super::{
     Ring,
     layout::{OPEN, Position},
+    world::{Atomic, World},
 };
 
 /// An eventfd.
@@ -51,7 +49,7 @@ impl Event {
         let _ = rustix::io::write(&self.0, &1u64.to_ne_bytes());
     }
 
-    fn clear(&self) {
+    pub(super) fn clear(&self) {
         let _ = rustix::io::read(&self.0, &mut [0; 8]);
     }
 }
@@ -62,7 +60,7 @@ impl AsFd for Event {
     }
 }
 
-impl Ring {
+impl<W: World> Ring<W> {
     /// Has the event announce items from now on, and those that are there.
     pub(crate) fn watch(&self) {
         let fields = self.fields();
@@ -70,9 +68,9 @@ impl Ring {
             return;
         }
         // A producer that has not seen this holds its lock still, or its item is there.
-        fence(SeqCst);
+        self.world.fence();
         if self.may_have_item() {
-            self.event.announce();
+            self.world.announce();
         }
     }
 
@@ -81,16 +79,16 @@ impl Ring {
         if self.may_have_item() {
             return;
         }
-        self.event.clear();
-        fence(SeqCst);
+        self.world.clear();
+        self.world.fence();
         if self.may_have_item() {
-            self.event.announce();
+            self.world.announce();
         }
     }
 
     pub(super) fn announce_end(&self) {
         if self.fields().state.watched.load(SeqCst) != 0 {
-            self.event.announce();
+            self.world.announce();
         }
     }
 

@@ -26,7 +26,7 @@ pub(super) const ANYBODY: NonZeroU32 = NonZeroU32::MAX;
 
 /// Why a sleep ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wake {
+pub(crate) enum Wake {
     /// Somebody woke us.
     Woken,
     /// The word had changed already, or a signal came.

@@ -14,6 +14,7 @@ use super::{
     lock::Led,
     packets::Inbox,
     patience::{Patience, Waiting},
+    world::{Access, Atomic, World},
 };
 
 /// For how many pauses a consumer lets producers be at most.
@@ -37,7 +38,7 @@ pub(crate) struct Taken {
     pub(crate) is_complete: bool,
 }
 
-impl Ring {
+impl<W: World> Ring<W> {
     /// Takes the oldest record and copies its payload to `landing`, if that takes no more than copying it: the record is
     /// there, has nothing but bytes, and nobody is at it. Else returns false, and nothing was taken.
     #[inline]
@@ -51,7 +52,7 @@ impl Ring {
         if !self.is_there(Position(fields.tail.load(Relaxed))) {
             return false;
         }
-        let Some(held) = fields.get.side.lock_at_once() else { return false };
+        let Some(held) = fields.get.side.lock_at_once(&self.world) else { return false };
         if fields.state.shutdown.load(SeqCst) | fields.state.watched.load(SeqCst) != OPEN {
             return false;
         }
@@ -80,7 +81,7 @@ impl Ring {
         }
         let tail = Position(fields.tail.load(Relaxed));
         let look = || self.is_there(tail);
-        cpu::spin(&fields.put_cpu, self.calm(tail.count()), look)
+        cpu::spin(&self.world, &fields.put_cpu, self.calm(tail.count()), look)
     }
 
     /// Lets the producers get ahead, where this consumer is on their heels: it finds each record, but the two take the
@@ -90,7 +91,7 @@ impl Ring {
         let fields = self.fields();
         let ahead = difference(Position(fields.head.load(Relaxed)).count(), number);
         let has_waited = difference(number, fields.get.waited.load(Relaxed)) < CHASE;
-        if ahead < CLOSE && !has_waited && cpu::is_elsewhere(&fields.put_cpu) {
+        if ahead < CLOSE && !has_waited && cpu::is_elsewhere(&self.world, &fields.put_cpu) {
             (0..BEHIND).for_each(|_| spin_loop());
         }
     }
@@ -98,13 +99,13 @@ impl Ring {
     /// The payload of the record at `position`, and where it ends, if the record exists and is nothing but bytes.
     #[inline]
     pub(super) fn plain_record(&self, position: Position) -> Option<(SharedBytes<'_>, usize)> {
-        let header = Header(self.word(position.offset()).ok()?.load(Acquire));
+        let header = Header(self.world.word(position.offset()).ok()?.load(Acquire));
         if !header.is_plain(position.count()) {
             return None;
         }
         let (start, end) = span(position.offset(), header.length());
-        let payload = self.bytes(start, header.length()).ok()?;
-        self.word(end).ok()?;
+        let payload = self.world.bytes(start, header.length(), Access::Read).ok()?;
+        self.world.word(end).ok()?;
         Some((payload, end))
     }
 
@@ -117,7 +118,7 @@ impl Ring {
             claim.store((more << 32) | (u64::from(tail.count()) + 1), SeqCst);
         }
         fields.tail.store(next.0, Release);
-        cpu::note(&fields.get_cpu, tail.count());
+        cpu::note(&self.world, &fields.get_cpu, tail.count());
     }
 
     /// Takes the oldest record and copies its payload to `landing`.
@@ -137,7 +138,7 @@ impl Ring {
         {
             return Err(Refused::TimedOut);
         }
-        let held = fields.get.side.lock(&fields.put.side, waiting.patience)?;
+        let held = fields.get.side.lock(&self.world, &fields.put.side, waiting.patience)?;
         if held.died {
             fields.put.side.forget_leader();
         }
@@ -168,8 +169,8 @@ impl Ring {
     ) -> Result<(Taken, usize), Refused> {
         let fields = self.fields();
         let (start, end) = span(offset, header.length());
-        let mut payload = self.bytes(start, header.length())?;
-        self.word(end)?;
+        let mut payload = self.world.bytes(start, header.length(), Access::Read)?;
+        self.world.word(end)?;
         let mut packet = None;
         if header.kind().has_packet {
             let number = payload.get::<u64>(0).map_err(|_| Refused::Damaged)?;
@@ -209,9 +210,9 @@ impl Ring {
                 }
                 if waiting.slices().next() {
                     // Where the kernel does not tell of a death, nobody else asks for that lock any more.
-                    fields.put.side.bury();
+                    fields.put.side.bury(&self.world);
                 }
-                std::thread::yield_now();
+                self.world.give_way();
                 return Ok(());
             }
             ENDED if self.find(tail)?.is_some() => return Ok(()),
@@ -232,12 +233,13 @@ impl Ring {
                 || fields.state.departures.load(SeqCst) != departures
         };
         if !std::mem::take(&mut waiting.has_lingered)
-            && cpu::spin(&fields.put_cpu, self.calm(tail.count()), look)
+            && cpu::spin(&self.world, &fields.put_cpu, self.calm(tail.count()), look)
         {
             return Ok(());
         }
         let patience = waiting.patience;
-        let led = fields.put.side.lead(&fields.get.side, waiting.slices(), patience, look);
+        let led =
+            fields.put.side.lead(&self.world, &fields.get.side, waiting.slices(), patience, look);
         if led == Led::Slice || waiting.has_departed(&fields.state) {
             return Err(Refused::Slice);
         }
@@ -262,12 +264,12 @@ impl Ring {
     #[inline]
     pub(super) fn find(&self, position: Position) -> Result<Option<(Header, usize)>, Refused> {
         let offset = position.offset();
-        let header = Header(self.word(offset)?.load(Acquire));
+        let header = Header(self.world.word(offset)?.load(Acquire));
         if !header.is_of(position.count()) {
             return Ok(None);
         }
         let Some(target) = header.target() else { return Ok(Some((header, offset))) };
-        let header = Header(self.word(target)?.load(Acquire));
+        let header = Header(self.world.word(target)?.load(Acquire));
         if !header.is_of(position.count()) || header.target().is_some() {
             return Err(Refused::Damaged);
         }

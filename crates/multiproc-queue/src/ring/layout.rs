@@ -1,8 +1,8 @@
 //! What lies where in the ring's memory, and how its words are read.
 
-use multiproc_sys::primitive::{AtomicU32, AtomicU64};
+use multiproc_sys::primitive::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
-use super::lock::Side;
+use super::{lock::Side, world::Atomic};
 
 /// Where the records begin: behind a page of fields.
 pub(super) const DATA: usize = 4096;
@@ -35,87 +35,133 @@ impl<T> std::ops::Deref for Group<T> {
 /// The first page of a ring. Everything in it is atomic, so that it may change at any moment.
 #[repr(C)]
 #[derive(Debug)]
-pub(super) struct Fields {
+pub(crate) struct Fields<A = AtomicU32, B = AtomicU64> {
     /// Written by the creator alone, before anybody else has the ring.
-    pub(super) fixed: Group<Fixed>,
+    pub(super) fixed: Group<Fixed<B>>,
     /// Written by producers.
-    pub(super) put: Group<PutSide>,
+    pub(super) put: Group<PutSide<A, B>>,
     /// Where the next record goes. Written by producers, under their lock.
-    pub(super) head: Group<AtomicU64>,
+    pub(super) head: Group<B>,
     /// The number of the last packet of descriptors that was, or was about to be, sent. Written by producers, and looked
     /// at by consumers that wait.
-    pub(super) packet: Group<AtomicU64>,
+    pub(super) packet: Group<B>,
     /// Written by consumers.
-    pub(super) get: Group<GetSide>,
+    pub(super) get: Group<GetSide<A, B>>,
     /// Where the oldest record is. Written by consumers, under their lock: the store that takes a record.
-    pub(super) tail: Group<AtomicU64>,
+    pub(super) tail: Group<B>,
     /// The core on which something was last put.
-    pub(super) put_cpu: Group<AtomicU32>,
+    pub(super) put_cpu: Group<A>,
     /// The core on which something was last taken.
-    pub(super) get_cpu: Group<AtomicU32>,
+    pub(super) get_cpu: Group<A>,
     /// Written seldom, read often.
-    pub(super) state: Group<State>,
+    pub(super) state: Group<State<A>>,
     /// Of a queue whose items are marked as done.
-    pub(super) tasks: Group<Tasks>,
+    pub(super) tasks: Group<Tasks<A>>,
 }
 
-const _: () = assert!(size_of::<Fields>() <= DATA);
+impl<A: Atomic<u32>, B: Atomic<u64>> Fields<A, B> {
+    /// Of a new ring, all of whose words are zero.
+    pub(super) fn initialize(&self, capacity: usize, bound: usize) {
+        self.fixed.capacity.store(capacity as u64, Relaxed);
+        self.fixed.bound.store(bound as u64, Relaxed);
+        let soft = SOFT.min(capacity) as u64;
+        self.put.soft.store(soft, Relaxed);
+        self.put.lap.store(soft, Relaxed);
+    }
+
+    /// Of words that are made one by one.
+    #[cfg(test)]
+    pub(super) fn of(word: fn() -> A, wide: fn() -> B) -> Self {
+        let fixed = Fixed {
+            magic: wide(),
+            capacity: wide(),
+            bound: wide(),
+            namespace: wide(),
+            counted: wide(),
+        };
+        let put = PutSide {
+            side: Side::of(word),
+            tail_seen: wide(),
+            turn: wide(),
+            top: wide(),
+            lap: wide(),
+            soft: wide(),
+            reserved: wide(),
+            high: wide(),
+        };
+        let get = GetSide { side: Side::of(word), swept: wide(), waited: word(), calm: word() };
+        Self {
+            fixed: Group(fixed),
+            put: Group(put),
+            head: Group(wide()),
+            packet: Group(wide()),
+            get: Group(get),
+            tail: Group(wide()),
+            put_cpu: Group(word()),
+            get_cpu: Group(word()),
+            state: Group(State { shutdown: word(), watched: word(), departures: word() }),
+            tasks: Group(Tasks { done: word(), bell: word() }),
+        }
+    }
+}
+
+const _: () = assert!(size_of::<Fields<AtomicU32, AtomicU64>>() <= DATA);
 
 #[repr(C)]
 #[derive(Debug)]
-pub(super) struct Fixed {
-    pub(super) magic: AtomicU64,
+pub(super) struct Fixed<B> {
+    pub(super) magic: B,
     /// Bytes for records.
-    pub(super) capacity: AtomicU64,
+    pub(super) capacity: B,
     /// The most items at a time; 0 is no limit.
-    pub(super) bound: AtomicU64,
+    pub(super) bound: B,
     /// The pid namespace whose thread ids stand in the locks; 0 where it is not known.
-    pub(super) namespace: AtomicU64,
+    pub(super) namespace: B,
     /// 1 if the items are marked as done, so that no more of them may be unfinished than can be counted.
-    pub(super) counted: AtomicU64,
+    pub(super) counted: B,
 }
 
 #[repr(C)]
 #[derive(Debug)]
-pub(super) struct PutSide {
-    pub(super) side: Side,
+pub(super) struct PutSide<A, B> {
+    pub(super) side: Side<A>,
     /// What `tail` was when it was last looked at.
-    pub(super) tail_seen: AtomicU64,
+    pub(super) tail_seen: B,
     /// Where the ring last went round: its mark. Stored before the mark.
-    pub(super) turn: AtomicU64,
+    pub(super) turn: B,
     /// Where the records go on that found no more room below `tail`. While `tail` is below, the ring cannot go round.
-    pub(super) top: AtomicU64,
+    pub(super) top: B,
     /// Up to here the ring grows without waiting for the consumer to free the start.
-    pub(super) lap: AtomicU64,
+    pub(super) lap: B,
     /// Where records wrap: [`SOFT`], or four times the longest record.
-    pub(super) soft: AtomicU64,
+    pub(super) soft: B,
     /// The bytes up to here have memory.
-    pub(super) reserved: AtomicU64,
+    pub(super) reserved: B,
     /// No byte from here on has memory, but perhaps that of one mark.
-    pub(super) high: AtomicU64,
+    pub(super) high: B,
 }
 
 #[repr(C)]
 #[derive(Debug)]
-pub(super) struct GetSide {
-    pub(super) side: Side,
+pub(super) struct GetSide<A, B> {
+    pub(super) side: Side<A>,
     /// All packets of descriptors below this number have been taken.
-    pub(super) swept: AtomicU64,
+    pub(super) swept: B,
     /// The number of the record for which a consumer last had to wait.
-    pub(super) waited: AtomicU32,
+    pub(super) waited: A,
     /// For how many pauses a consumer lets the producers be before it looks again.
-    pub(super) calm: AtomicU32,
+    pub(super) calm: A,
 }
 
 #[repr(C)]
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct State<A> {
     /// [`OPEN`], [`ENDED`] or [`DISCARDED`].
-    pub(super) shutdown: AtomicU32,
+    pub(super) shutdown: A,
     /// 1 once somebody watches the event.
-    pub(super) watched: AtomicU32,
+    pub(super) watched: A,
     /// How often a process has let go of the queue, so that those who wait look whether anybody is left.
-    pub(super) departures: AtomicU32,
+    pub(super) departures: A,
 }
 
 /// Items may be put.
@@ -127,11 +173,11 @@ pub(super) const DISCARDED: u32 = 2;
 
 #[repr(C)]
 #[derive(Debug)]
-pub(super) struct Tasks {
+pub(super) struct Tasks<A> {
     /// How many items have been marked as done, modulo 2^28.
-    pub(super) done: AtomicU32,
+    pub(super) done: A,
     /// 0, or [`WAITERS`](super::lock::WAITERS) while somebody waits for all to be done.
-    pub(super) bell: AtomicU32,
+    pub(super) bell: A,
 }
 
 /// Number of bits of a count of items.

@@ -3,16 +3,12 @@
 //! The word is 0, or the id of the thread that holds it, with two flags that the kernel knows too. The table of who
 //! sleeps where, and what happens when somebody is killed, is in the README beside this file.
 
-use multiproc_sys::primitive::{
-    AtomicU32,
-    Ordering::{Relaxed, SeqCst},
-};
+use multiproc_sys::primitive::Ordering::{Relaxed, SeqCst};
 
 use super::{
-    alive,
-    futex::{self, HASTY, HASTY_ONLY, LEADER, LOCKERS, Wake},
+    futex::{ANYBODY, HASTY, HASTY_ONLY, LEADER, LOCKERS, Wake},
     patience::{Patience, Slices},
-    pending::{self, Pending},
+    world::{Atomic, Named, World},
 };
 
 /// Set while somebody may sleep on the word.
@@ -35,15 +31,15 @@ const CALLED: u32 = 2;
 /// One side's lock, in shared memory.
 #[repr(C)]
 #[derive(Debug)]
-pub(super) struct Side {
+pub(super) struct Side<A> {
     // Invariant: 0 or a thread's id below the two flags; never a counter, for the kernel acts upon it.
-    lock: AtomicU32,
+    lock: A,
     /// 1 while lockers may be asleep.
-    lockers: AtomicU32,
+    lockers: A,
     /// Whether a leader of the other side is asleep here.
-    leader: AtomicU32,
+    leader: A,
     /// 1 while among the lockers there may be one that does not want to wait for a leader.
-    hasty: AtomicU32,
+    hasty: A,
 }
 
 /// Why a lock was not taken.
@@ -56,12 +52,13 @@ pub(super) enum NotLocked {
 }
 
 /// A side's lock, held; dropping it releases.
-pub(super) struct Held<'a> {
-    side: &'a Side,
+pub(super) struct Held<'a, W: World> {
+    world: &'a W,
+    side: &'a Side<W::Word>,
     /// True if the holder before was killed.
     pub(super) died: bool,
     // Dropped after the release, so that a kill between the two is noticed.
-    _pending: Pending<'a>,
+    _pending: W::Pending<'a>,
 }
 
 /// How a leader's wait ended.
@@ -73,23 +70,43 @@ pub(super) enum Led {
     Slice,
 }
 
-impl Side {
+impl<A: Atomic<u32>> Side<A> {
+    /// Of words that are made one by one.
+    #[cfg(test)]
+    pub(super) fn of(word: fn() -> A) -> Self {
+        Self { lock: word(), lockers: word(), leader: word(), hasty: word() }
+    }
+
+    /// What the kernel acts upon.
+    #[cfg(test)]
+    pub(super) fn word(&self) -> &A {
+        &self.lock
+    }
+
     /// Takes the lock. `ours` is where a leader of this side would sleep: the other side.
     #[inline]
-    pub(super) fn lock(&self, ours: &Side, patience: Patience) -> Result<Held<'_>, NotLocked> {
-        let pending = pending::begin(&self.lock);
+    pub(super) fn lock<'a, W: World<Word = A>>(
+        &'a self,
+        world: &'a W,
+        ours: &Self,
+        patience: Patience,
+    ) -> Result<Held<'a, W>, NotLocked> {
+        let pending = world.begin(&self.lock);
         let free = self.lock.compare_exchange(0, pending.tid(), SeqCst, Relaxed);
         let died = match free {
             Ok(_) => false,
-            Err(_) => self.lock_contended(pending.tid(), ours, patience)?,
+            Err(_) => self.lock_contended(world, pending.tid(), ours, patience)?,
         };
-        Ok(Held { side: self, died, _pending: pending })
+        Ok(Held { world, side: self, died, _pending: pending })
     }
 
     /// Takes the lock if it is there for the taking: nobody has it, and nobody was killed with it.
     #[inline]
-    pub(super) fn lock_at_once(&self) -> Option<Held<'_>> {
-        let pending = pending::begin(&self.lock);
+    pub(super) fn lock_at_once<'a, W: World<Word = A>>(
+        &'a self,
+        world: &'a W,
+    ) -> Option<Held<'a, W>> {
+        let pending = world.begin(&self.lock);
         let tid = pending.tid();
         match self.lock.compare_exchange(0, tid, SeqCst, Relaxed) {
             Ok(_) => {}
@@ -99,11 +116,17 @@ impl Side {
             }
             Err(_) => return None,
         }
-        Some(Held { side: self, died: false, _pending: pending })
+        Some(Held { world, side: self, died: false, _pending: pending })
     }
 
     #[cold]
-    fn lock_contended(&self, tid: u32, ours: &Side, patience: Patience) -> Result<bool, NotLocked> {
+    fn lock_contended<W: World<Word = A>>(
+        &self,
+        world: &W,
+        tid: u32,
+        ours: &Self,
+        patience: Patience,
+    ) -> Result<bool, NotLocked> {
         let (mut looks, mut slept) = (0, false);
         let mut slices = None;
         loop {
@@ -123,8 +146,7 @@ impl Side {
                 return Err(NotLocked::Reentered);
             }
             looks += 1;
-            if looks < SPINS {
-                std::hint::spin_loop();
+            if looks < SPINS && world.relax() {
                 continue;
             }
             // Without patience one waits for who is at work for a moment, as long as that takes, but not for a leader.
@@ -134,7 +156,7 @@ impl Side {
             }
             if if is_hasty { ours.has_leader() } else { patience.is_over() } {
                 if slept {
-                    self.pass_on();
+                    self.pass_on(world);
                 }
                 return Err(NotLocked::TimedOut);
             }
@@ -147,30 +169,30 @@ impl Side {
             self.lockers.store(1, SeqCst);
             let slices = slices.get_or_insert_with(Slices::new);
             let kind = if is_hasty { HASTY } else { LOCKERS };
-            let wake = futex::wait(&self.lock, with_waiters, kind, slices.end(patience));
+            let wake = world.wait(&self.lock, with_waiters, kind, slices.end(patience));
             slept |= wake == Wake::Woken;
             if wake == Wake::TimedOut && slices.next() {
                 slept = true;
-                self.bury();
+                self.bury(world);
             }
         }
     }
 
     /// Somebody who was woken goes without the lock: another one has to be woken in his place.
-    fn pass_on(&self) {
+    fn pass_on<W: World<Word = A>>(&self, world: &W) {
         self.lockers.store(1, SeqCst);
         let seen = self.lock.load(SeqCst);
         let is_noted = seen & OWNER != 0
             && self.lock.compare_exchange(seen, seen | WAITERS, SeqCst, Relaxed).is_ok();
         if !is_noted {
-            futex::wake(&self.lock, 1, LOCKERS);
+            world.wake(&self.lock, 1, LOCKERS);
         }
     }
 
     #[inline]
-    fn release(&self) {
+    fn release<W: World<Word = A>>(&self, world: &W) {
         if self.lock.swap(0, SeqCst) & WAITERS != 0 {
-            self.wake();
+            self.wake(world);
         }
     }
 
@@ -179,21 +201,22 @@ impl Side {
     /// In this order: a kill between the two leaves `leader` at [`WAITING`], by which a leader that the kernel wakes
     /// knows that lockers may have been forgotten.
     #[cold]
-    fn wake(&self) {
+    fn wake<W: World<Word = A>>(&self, world: &W) {
         if self.lockers.load(SeqCst) != 0 && self.lockers.swap(0, SeqCst) != 0 {
-            futex::wake(&self.lock, 1, LOCKERS);
+            world.wake(&self.lock, 1, LOCKERS);
         }
         // It stays called until it has come: it may not be asleep yet, and then a later release calls it again.
         let leader = self.leader.compare_exchange(WAITING, CALLED, SeqCst, SeqCst);
         if leader != Err(NONE) {
-            futex::wake(&self.lock, 1, LEADER);
+            world.wake(&self.lock, 1, LEADER);
         }
     }
 
     /// Sleeps, as the leader of the `other` side, until this side has done something. `look` says whether it has.
-    pub(super) fn lead(
+    pub(super) fn lead<W: World<Word = A>>(
         &self,
-        other: &Side,
+        world: &W,
+        other: &Self,
         slices: &mut Slices,
         patience: Patience,
         mut look: impl FnMut() -> bool,
@@ -201,12 +224,12 @@ impl Side {
         if other.has_leader() {
             // Both sides cannot have to wait. Either that one has been called and comes, or who was about to call it was
             // killed and the kernel has woken somebody else in its place.
-            other.nudge();
+            other.nudge(world);
         }
         self.leader.store(WAITING, SeqCst);
         if other.hasty.load(SeqCst) != 0 {
             other.hasty.store(0, SeqCst);
-            futex::wake(&other.lock, u32::MAX >> 1, HASTY_ONLY);
+            world.wake(&other.lock, u32::MAX >> 1, HASTY_ONLY);
         }
         let was = self.lock.fetch_or(WAITERS, SeqCst);
         if was & OWNER != 0 && was & WAITERS == 0 {
@@ -218,28 +241,28 @@ impl Side {
             self.leader.store(NONE, SeqCst);
             return Led::Look;
         }
-        let wake = futex::wait(&self.lock, was | WAITERS, LEADER, slices.end(patience));
+        let wake = world.wait(&self.lock, was | WAITERS, LEADER, slices.end(patience));
         let called = self.leader.swap(NONE, SeqCst) == CALLED;
         if wake == Wake::Woken && !called {
             // The kernel's single wake-up, after a death. It may have been meant for a locker.
-            futex::wake(&self.lock, 1, LOCKERS);
+            world.wake(&self.lock, 1, LOCKERS);
         }
         if wake == Wake::TimedOut && slices.next() {
-            self.bury();
+            self.bury(world);
             return Led::Slice;
         }
         Led::Look
     }
 
     /// Wakes the leader of the other side without having done anything.
-    pub(super) fn nudge(&self) {
-        futex::wake(&self.lock, 1, LEADER);
+    pub(super) fn nudge<W: World<Word = A>>(&self, world: &W) {
+        world.wake(&self.lock, 1, LEADER);
     }
 
     /// Has everybody who sleeps on this word, or is about to, look again.
-    pub(super) fn rouse(&self) {
+    pub(super) fn rouse<W: World<Word = A>>(&self, world: &W) {
         self.lock.fetch_and(!WAITERS, SeqCst);
-        futex::wake(&self.lock, u32::MAX >> 1, futex::ANYBODY);
+        world.wake(&self.lock, u32::MAX >> 1, ANYBODY);
     }
 
     /// True if a leader of the other side waits for this one.
@@ -266,19 +289,19 @@ impl Side {
     }
 
     /// Marks a lock whose holder is gone, where the kernel could not.
-    pub(super) fn bury(&self) {
+    pub(super) fn bury<W: World<Word = A>>(&self, world: &W) {
         let seen = self.lock.load(SeqCst);
         let owner = seen & OWNER;
-        if owner != 0 && !alive::is_alive(owner) {
+        if owner != 0 && !world.is_alive(owner) {
             let marked = seen & WAITERS | OWNER_DIED;
             let _ = self.lock.compare_exchange(seen, marked, SeqCst, Relaxed);
         }
     }
 }
 
-impl Drop for Held<'_> {
+impl<W: World> Drop for Held<'_, W> {
     #[inline]
     fn drop(&mut self) {
-        self.side.release();
+        self.side.release(self.world);
     }
 }

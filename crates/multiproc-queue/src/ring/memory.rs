@@ -8,8 +8,9 @@ use multiproc_sys::primitive::Ordering::{Relaxed, SeqCst};
 
 use super::{
     Refused, Ring,
-    layout::{DATA, Position, SOFT},
+    layout::{Position, SOFT},
     patience::Patience,
+    world::{Atomic, World},
 };
 
 const PAGE: usize = 4096;
@@ -21,14 +22,14 @@ fn step(reserved: usize) -> usize {
     (reserved / 4).clamp(LEAST_STEP, MOST_STEP)
 }
 
-impl Ring {
+impl<W: World> Ring<W> {
     /// Sees to it that the bytes below `end` have memory; with the lock of the producers held.
     #[inline]
     pub(super) fn make_memory(&self, end: usize) -> Result<(), Refused> {
         if end as u64 <= self.fields().put.reserved.load(Relaxed) {
             return Ok(());
         }
-        if self.capacity < end {
+        if self.world.capacity() < end {
             return Err(Refused::Damaged);
         }
         self.reserve(end).map_err(Refused::NoSpace)
@@ -40,12 +41,12 @@ impl Ring {
         // What others have written is not believed: it only ever grows the range.
         let from = (put.reserved.load(Relaxed) as usize).min(end);
         let step = step(from);
-        let ample = end.max(from + step).next_multiple_of(PAGE).min(self.capacity);
-        let exact = end.next_multiple_of(PAGE).min(self.capacity);
+        let ample = end.max(from + step).next_multiple_of(PAGE).min(self.world.capacity());
+        let exact = end.next_multiple_of(PAGE).min(self.world.capacity());
         let high = put.high.load(Relaxed).max(ample as u64);
         put.high.store(high, SeqCst);
         let reserve = |upto: usize| {
-            self.segment.reserve(DATA + from, upto - from)?;
+            self.world.reserve(from, upto - from)?;
             put.reserved.store(upto as u64, SeqCst);
             Ok(())
         };
@@ -81,16 +82,16 @@ impl Ring {
     pub(super) fn trim(&self, all: bool) {
         let fields = self.fields();
         let put = &fields.put;
-        let Ok(held) = put.side.lock(&fields.get.side, Patience::None) else { return };
+        let Ok(held) = put.side.lock(&self.world, &fields.get.side, Patience::None) else { return };
         if held.died && self.recover().is_err() {
             return;
         }
         let head = Position(fields.head.load(SeqCst));
-        if head.0 != fields.tail.load(SeqCst) || self.capacity <= head.offset() {
+        if head.0 != fields.tail.load(SeqCst) || self.world.capacity() <= head.offset() {
             return;
         }
         if all {
-            put.soft.store(SOFT.min(self.capacity) as u64, Relaxed);
+            put.soft.store(SOFT.min(self.world.capacity()) as u64, Relaxed);
         }
         if self.is_large() {
             let soft = put.soft.load(Relaxed);
@@ -102,29 +103,32 @@ impl Ring {
     /// True if there is more memory than going round below the soft limit ever reserves.
     pub(super) fn is_large(&self) -> bool {
         let put = &self.fields().put;
-        let soft = (put.soft.load(Relaxed) as usize).min(self.capacity);
+        let soft = (put.soft.load(Relaxed) as usize).min(self.world.capacity());
         (soft + step(soft) + PAGE) < put.high.load(Relaxed) as usize
     }
 
     /// Gives back all memory from `start` on, except for the page of the slot that is looked at next.
     fn release_from(&self, start: usize, slot: Option<usize>) {
         let put = &self.fields().put;
-        let start = start.min(self.capacity).next_multiple_of(PAGE).min(self.capacity);
+        let start =
+            start.min(self.world.capacity()).next_multiple_of(PAGE).min(self.world.capacity());
         put.reserved.store(put.reserved.load(Relaxed).min(start as u64), SeqCst);
         let kept = slot.filter(|slot| start <= *slot).map(|slot| slot / PAGE * PAGE);
         let kept = kept.unwrap_or(start)..kept.map_or(start, |page| page + PAGE);
-        let below = self.segment.release(DATA + start, kept.start - start);
-        let above = self.capacity.saturating_sub(kept.end);
-        let above = self.segment.release(DATA + kept.end.min(self.capacity), above);
+        let below = self.world.release(start, kept.start - start);
+        let above = self.world.capacity().saturating_sub(kept.end);
+        let above = self.world.release(kept.end.min(self.world.capacity()), above);
         if below.and(above).is_ok() {
             put.high.store(start as u64, SeqCst);
         }
     }
+}
 
+#[cfg(test)]
+impl Ring {
     /// How many bytes of memory the ring holds now.
-    #[cfg(test)]
     pub(crate) fn memory(&self) -> u64 {
-        let stat = rustix::fs::fstat(&self.segment).expect("a segment has a status");
+        let stat = rustix::fs::fstat(&self.world.segment).expect("a segment has a status");
         u64::try_from(stat.st_blocks).unwrap_or(0) * 512
     }
 }

@@ -13,6 +13,8 @@ mod layout;
 mod cpu;
 mod prefetch;
 mod refused;
+mod world;
+mod shared;
 mod memory;
 mod packets;
 mod event;
@@ -24,16 +26,10 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
-    ptr::NonNull,
-};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use multiproc_shm::{Segment, SharedBytes, ShmError};
-use multiproc_sys::primitive::{
-    AtomicU64,
-    Ordering::{Relaxed, SeqCst},
-};
+use multiproc_shm::{Segment, ShmError};
+use multiproc_sys::primitive::Ordering::{Relaxed, SeqCst};
 use multiproc_wire::Handle;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -46,31 +42,21 @@ pub(crate) use patience::{Patience, Waiting};
 pub(crate) use put::Record;
 pub(crate) use refused::Refused;
 pub(crate) use run::Run;
+use shared::Shared;
 pub(crate) use tasks::MOST_UNFINISHED;
+use world::{Atomic, World};
 
 /// Address ranges to try, from the best: a limit may forbid the larger ones.
 const CAPACITIES: [usize; 4] = [1 << 30, 1 << 27, 1 << 24, 1 << 20];
 
-/// A ring, as this process has it mapped.
+/// A ring, in a world.
 #[derive(Debug)]
-pub(crate) struct Ring {
-    segment: Segment,
-    // Invariant: the first page of `segment`, which lives as long as this; every field is atomic.
-    fields: NonNull<Fields>,
-    // Invariant: the bytes behind that page, `capacity` many, which live as long as this.
-    data: NonNull<u8>,
-    /// The bytes for records.
-    capacity: usize,
+pub(crate) struct Ring<W = Shared> {
+    world: W,
     /// The most items at a time.
     bound: u32,
     is_counted: bool,
-    event: event::Event,
 }
-
-// SAFETY: `fields` and `data` are accessed by atomics and copies only, and `segment` keeps their memory.
-unsafe impl Send for Ring {}
-// SAFETY: As for `Send`.
-unsafe impl Sync for Ring {}
 
 impl Ring {
     /// Makes a ring for at most `bound` items, 0 being no limit.
@@ -102,12 +88,8 @@ impl Ring {
         let bytes = segment.bytes();
         // SAFETY: Memory that nobody else has yet, of the size of the fields, page-aligned and zeroed.
         let fields = unsafe { bytes.as_ptr().cast::<Fields>().as_ref() };
-        fields.fixed.capacity.store((segment.size() - DATA) as u64, Relaxed);
-        fields.fixed.bound.store(bound as u64, Relaxed);
+        fields.initialize(segment.size() - DATA, bound);
         fields.fixed.namespace.store(namespace(), Relaxed);
-        let soft = SOFT.min(segment.size() - DATA) as u64;
-        fields.put.soft.store(soft, Relaxed);
-        fields.put.lap.store(soft, Relaxed);
         fields.fixed.magic.store(MAGIC, SeqCst);
         let event = event::Event::new().map_err(os("make the event of a queue"))?;
         Self::attach(segment, event)
@@ -136,61 +118,38 @@ impl Ring {
                  use a connection between containers",
             );
         }
-        let bound = match fields.fixed.bound.load(Relaxed) {
+        Ok(Self::of(Shared::new(segment, event)))
+    }
+
+    /// Two numbers that tell this ring from every other.
+    pub(crate) fn identity(&self) -> (u64, u64) {
+        self.world.segment.identity()
+    }
+}
+
+impl<W: World> Ring<W> {
+    fn of(world: W) -> Self {
+        let bound = match world.fields().fixed.bound.load(Relaxed) {
             0 => u32::MAX,
             bound => u32::try_from(bound).unwrap_or(u32::MAX),
         };
-        let is_counted = fields.fixed.counted.load(Relaxed) != 0;
-        let fields = NonNull::from(fields);
-        // SAFETY: The segment is longer than that.
-        let data = unsafe { segment.as_ptr().byte_add(DATA) };
-        Ok(Self { segment, fields, data, capacity, bound, is_counted, event })
+        let is_counted = world.fields().fixed.counted.load(Relaxed) != 0;
+        Self { world, bound, is_counted }
     }
 
     #[inline]
-    fn fields(&self) -> &Fields {
-        // SAFETY: By the invariant of `fields`.
-        unsafe { self.fields.as_ref() }
-    }
-
-    /// The word at a place among the records; none beyond the end, where only a damaged ring leads.
-    #[inline]
-    fn word(&self, offset: usize) -> Result<&AtomicU64, Refused> {
-        if self.capacity - WORD < offset || !offset.is_multiple_of(WORD) {
-            return Err(Refused::Damaged);
-        }
-        // SAFETY: Within the mapping, by the check; aligned, for `data` is.
-        let place = unsafe { self.data.byte_add(offset) };
-        // SAFETY: As above; only accessed atomically, and the mapping lives as long as `self`.
-        Ok(unsafe { AtomicU64::from_ptr(place.as_ptr().cast()) })
-    }
-
-    /// Bytes among the records.
-    #[inline]
-    fn bytes(&self, offset: usize, length: usize) -> Result<SharedBytes<'_>, Refused> {
-        if self.capacity < offset || self.capacity - offset < length {
-            return Err(Refused::Damaged);
-        }
-        // SAFETY: Within the mapping, by the check.
-        let place = unsafe { self.data.byte_add(offset) };
-        // SAFETY: As above; this process accesses records by copies and atomics only, and the mapping lives as long as
-        // `self`.
-        Ok(unsafe { SharedBytes::new(place, length) })
+    fn fields(&self) -> &Fields<W::Word, W::Wide> {
+        self.world.fields()
     }
 
     /// The longest payload of a record, in bytes: one that always fits an empty ring.
     pub(crate) fn longest(&self) -> usize {
-        (self.capacity / 2 - MARGIN).min(u32::MAX as usize - 1)
+        (self.world.capacity() / 2 - MARGIN).min(u32::MAX as usize - 1)
     }
 
     /// The most items at a time; none if there is no limit.
     pub(crate) fn bound(&self) -> Option<u32> {
         (self.bound != u32::MAX).then_some(self.bound)
-    }
-
-    /// Two numbers that tell this ring from every other.
-    pub(crate) fn identity(&self) -> (u64, u64) {
-        self.segment.identity()
     }
 }
 
@@ -212,8 +171,8 @@ struct Parts {
 
 impl Serialize for Ring {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let event = self.event.handle();
-        Parts { segment: self.segment.clone(), event }.serialize(serializer)
+        let event = self.world.event.handle();
+        Parts { segment: self.world.segment.clone(), event }.serialize(serializer)
     }
 }
 
@@ -228,7 +187,7 @@ impl<'de> Deserialize<'de> for Ring {
 impl AsFd for Ring {
     /// The event, which is readable while there may be an item; see [`watch`](Self::watch).
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.event.as_fd()
+        self.world.event.as_fd()
     }
 }
 

@@ -23,7 +23,11 @@ use multiproc_sys::{
     primitive::Ordering::{Relaxed, SeqCst},
 };
 
-use super::{Descriptors, Record, Refused, Ring, layout::Position};
+use super::{
+    Descriptors, Record, Refused, Ring,
+    layout::Position,
+    world::{Atomic, World},
+};
 
 /// The receiving end of the pair.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +69,7 @@ pub(super) struct Packet {
     peeked: packet::Peeked,
 }
 
-impl Ring {
+impl<W: World> Ring<W> {
     /// Sends the descriptors of a record, if it has any, and returns the number of their packet.
     pub(super) fn send_packet(&self, record: &Record<'_>) -> io::Result<Option<u64>> {
         if record.fds.is_empty() {
@@ -119,7 +123,7 @@ impl Ring {
         // Every record whose packet has a lower number was there before `last` was stored; and there is no record. The
         // packet of that number itself may be on its way.
         if inbox.discard_below(last).0 && fields.get.side.has_leader() {
-            fields.get.side.nudge();
+            fields.get.side.nudge(&self.world);
         }
         if !fields.put.side.is_owned() {
             fields.get.swept.fetch_max(last, SeqCst);

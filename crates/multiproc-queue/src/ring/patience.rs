@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use multiproc_sys::primitive::Ordering::SeqCst;
 
-use super::{layout::State, moment::Moment};
+use super::{layout::State, moment::Moment, world::Atomic};
 
 /// How long a call waits for room or for an item.
 #[derive(Clone, Copy, Debug)]
@@ -114,12 +114,12 @@ impl Waiting {
         Self { has_lingered: true, ..Self::new(patience) }
     }
 
-    pub(super) fn departures(&mut self, state: &State) -> &mut u32 {
+    pub(super) fn departures(&mut self, state: &State<impl Atomic<u32>>) -> &mut u32 {
         self.departures.get_or_insert_with(|| state.departures.load(SeqCst))
     }
 
     /// True if somebody has let go of the queue since this was last asked.
-    pub(super) fn has_departed(&mut self, state: &State) -> bool {
+    pub(super) fn has_departed(&mut self, state: &State<impl Atomic<u32>>) -> bool {
         let now = state.departures.load(SeqCst);
         std::mem::replace(self.departures(state), now) != now
     }

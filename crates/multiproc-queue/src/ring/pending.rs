@@ -17,7 +17,7 @@ thread_local! {
 }
 
 /// An operation under way; dropping it ends it.
-pub(super) struct Pending<'a> {
+pub(crate) struct Pending<'a> {
     tid: u32,
     _owed: pending::Pending<'a>,
 }

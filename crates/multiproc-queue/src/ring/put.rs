@@ -9,7 +9,7 @@ use super::{
     layout::{Header, Kind, OPEN, Position, WORD, difference, span},
     lock::Led,
     patience::{Patience, Waiting},
-    prefetch,
+    world::{Access, Atomic, World},
 };
 
 /// What is to be put.
@@ -53,13 +53,13 @@ const PAUSES: usize = 100;
 /// The room by which the ring grows before it waits for the consumer again.
 const LAP: u64 = 64 * 1024;
 
-impl Ring {
+impl<W: World> Ring<W> {
     /// Puts a record of these bytes and nothing else, if that takes no more than writing them: there is room behind the
     /// last record, and nobody is at it. Returns its number, which is counted modulo 2^28.
     #[inline]
     pub(crate) fn put_at_once(&self, bytes: &[u8]) -> Option<u32> {
         let fields = self.fields();
-        let held = fields.put.side.lock_at_once()?;
+        let held = fields.put.side.lock_at_once(&self.world)?;
         if fields.state.shutdown.load(SeqCst) | fields.state.watched.load(SeqCst) != OPEN {
             return None;
         }
@@ -96,7 +96,7 @@ impl Ring {
         {
             return Err(Refused::TimedOut);
         }
-        let mut held = fields.put.side.lock(&fields.get.side, waiting.patience)?;
+        let mut held = fields.put.side.lock(&self.world, &fields.get.side, waiting.patience)?;
         loop {
             if held.died {
                 self.recover()?;
@@ -120,7 +120,7 @@ impl Ring {
             let tail = fields.put.tail_seen.load(Relaxed);
             if place.is_some() && Position(tail).count() == head.count() {
                 // Of packets that belong to no record, then; a consumer that waits throws them away.
-                fields.put.side.nudge();
+                fields.put.side.nudge(&self.world);
             }
             if waiting.patience.is_over() {
                 return Err(Refused::TimedOut);
@@ -131,11 +131,17 @@ impl Ring {
                     || fields.state.shutdown.load(SeqCst) != OPEN
                     || fields.state.departures.load(SeqCst) != departures
             };
-            if cpu::spin(&fields.get_cpu, 0, look) {
+            if cpu::spin(&self.world, &fields.get_cpu, 0, look) {
                 continue;
             }
             let patience = waiting.patience;
-            let led = fields.get.side.lead(&fields.put.side, waiting.slices(), patience, look);
+            let led = fields.get.side.lead(
+                &self.world,
+                &fields.put.side,
+                waiting.slices(),
+                patience,
+                look,
+            );
             if led == Led::Slice || waiting.has_departed(&fields.state) {
                 return Err(Refused::Slice);
             }
@@ -153,12 +159,12 @@ impl Ring {
         let is_watched = self.fields().state.watched.load(SeqCst) != 0;
         if is_watched {
             // Before the record exists, so that a kill right after cannot leave it unannounced.
-            self.event.announce();
+            self.world.announce();
         }
         self.commit(head, place, record, packet)?;
         if is_watched {
             // And after, for a consumer may have found nothing yet, and taken that one back.
-            self.event.announce();
+            self.world.announce();
         }
         Ok(head.count())
     }
@@ -175,7 +181,7 @@ impl Ring {
         let fields = self.fields();
         let kind = Kind { has_packet: packet.is_some(), in_file: record.in_file };
         let length = record.bytes.len() + packet.map_or(0, |_| WORD);
-        let payload = self.bytes(place.payload, length)?;
+        let payload = self.world.bytes(place.payload, length, Access::Write)?;
         let mut at = 0;
         if let Some(packet) = packet {
             payload.write(0, &packet.to_ne_bytes()).map_err(|_| Refused::Damaged)?;
@@ -183,10 +189,10 @@ impl Ring {
         }
         payload.write(at, record.bytes).map_err(|_| Refused::Damaged)?;
         // By the time that another record goes there, the line has come from where it was read last.
-        prefetch::for_writing(self.data, place.end + AHEAD);
-        let next = self.word(place.end)?;
-        let first = self.word(place.header)?;
-        let mark = self.word(head.offset())?;
+        self.world.prefetch(place.end + AHEAD);
+        let next = self.world.word(place.end)?;
+        let first = self.world.word(place.header)?;
+        let mark = self.world.word(head.offset())?;
         // What lies there from former times must not be taken for the next record.
         next.store(0, Relaxed);
         let header = Header::new(head.count(), length, kind);
@@ -198,7 +204,7 @@ impl Ring {
         }
         let head = Position::new(place.end, head.count().wrapping_add(1));
         fields.head.store(head.0, Release);
-        cpu::note(&fields.put_cpu, head.count());
+        cpu::note(&self.world, &fields.put_cpu, head.count());
         Ok(())
     }
 
@@ -212,7 +218,7 @@ impl Ring {
         let length = record.bytes.len() + if record.fds.is_empty() { 0 } else { WORD };
         let fields = self.fields();
         let put = &fields.put;
-        let wanted = length.saturating_mul(4).min(self.capacity) as u64;
+        let wanted = length.saturating_mul(4).min(self.world.capacity()) as u64;
         if put.soft.load(Relaxed) < wanted {
             put.soft.store(wanted, Relaxed);
         }
@@ -226,7 +232,10 @@ impl Ring {
             match self.fit(head, tail, length) {
                 Fit::Ahead(place) => return Ok(Some(place)),
                 Fit::Round(place) => {
-                    if self.is_large() && !is_hasty && cpu::is_elsewhere(&fields.get_cpu) {
+                    if self.is_large()
+                        && !is_hasty
+                        && cpu::is_elsewhere(&self.world, &fields.get_cpu)
+                    {
                         self.let_drain(head, tail, length);
                     }
                     self.trim_behind(head);
@@ -238,8 +247,8 @@ impl Ring {
                 Fit::Grow(place) => {
                     // First gives a consumer on another core the time that a fresh page would cost, to free the start.
                     let end = place.end as u64;
-                    let is_worth =
-                        put.lap.load(Relaxed) < end && cpu::is_elsewhere(&fields.get_cpu);
+                    let is_worth = put.lap.load(Relaxed) < end
+                        && cpu::is_elsewhere(&self.world, &fields.get_cpu);
                     let most = if is_worth { PAUSES * (1 + length / 4096) } else { 0 };
                     if self.pause_until_moved(tail, pauses.get_or_insert(most)) {
                         continue;
@@ -271,9 +280,9 @@ impl Ring {
                 return Fit::Ahead(ahead);
             }
             // Behind the mark, up to which there are records still.
-            let turn = (put.turn.load(Relaxed) as usize).min(self.capacity);
+            let turn = (put.turn.load(Relaxed) as usize).min(self.world.capacity());
             let beyond = span_of(turn / WORD * WORD + WORD);
-            let is_free = tail.offset() < beyond.header && is_below(&beyond, self.capacity);
+            let is_free = tail.offset() < beyond.header && is_below(&beyond, self.world.capacity());
             return if is_free { Fit::Grow(beyond) } else { Fit::Nowhere };
         }
         if is_below(&ahead, put.soft.load(Relaxed) as usize) {
@@ -285,7 +294,7 @@ impl Ring {
         if may_turn && is_below(&start, tail.offset()) {
             return Fit::Round(start);
         }
-        if is_below(&ahead, self.capacity) { Fit::Grow(ahead) } else { Fit::Nowhere }
+        if is_below(&ahead, self.world.capacity()) { Fit::Grow(ahead) } else { Fit::Nowhere }
     }
 
     /// Lets a consumer that is at work take what is left of a backlog, before the ring goes round.
@@ -321,7 +330,7 @@ impl Ring {
         let head = Position(fields.head.load(Relaxed));
         if let Some((header, offset)) = self.find(head)? {
             let (_, end) = span(offset, header.length());
-            self.word(end)?;
+            self.world.word(end)?;
             fields.head.store(Position::new(end, head.count().wrapping_add(1)).0, Release);
         }
         Ok(())

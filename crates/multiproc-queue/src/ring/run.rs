@@ -9,6 +9,7 @@ use multiproc_sys::primitive::{
 use super::{
     Record, Ring,
     layout::{OPEN, Position, SOFT},
+    world::{Atomic, World},
 };
 use crate::codec::land_behind;
 
@@ -62,12 +63,12 @@ impl Run {
 /// A run takes no more of the lock's time than it takes to copy about so many bytes.
 const MOST_BYTES: usize = 64 * 1024;
 
-impl Ring {
+impl<W: World> Ring<W> {
     /// Puts the strings from the one of index `first` on, as far as each takes no more than writing it; returns their
     /// number. Each exists from its own store on, as if they had been put one by one.
     pub(crate) fn put_run(&self, run: &Run, first: usize) -> usize {
         let fields = self.fields();
-        let Some(_held) = fields.put.side.lock_at_once() else { return 0 };
+        let Some(_held) = fields.put.side.lock_at_once(&self.world) else { return 0 };
         if fields.state.shutdown.load(SeqCst) | fields.state.watched.load(SeqCst) != OPEN {
             return 0;
         }
@@ -94,7 +95,7 @@ impl Ring {
         if max == 0 || !self.is_there(Position(fields.tail.load(Relaxed))) {
             return 0;
         }
-        let Some(held) = fields.get.side.lock_at_once() else { return 0 };
+        let Some(held) = fields.get.side.lock_at_once(&self.world) else { return 0 };
         if fields.state.shutdown.load(SeqCst) | fields.state.watched.load(SeqCst) != OPEN {
             return 0;
         }

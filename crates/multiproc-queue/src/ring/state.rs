@@ -4,12 +4,13 @@ use multiproc_sys::primitive::Ordering::SeqCst;
 
 use super::{
     Ring,
-    layout::{DISCARDED, ENDED, OPEN, Position, difference},
+    layout::{DISCARDED, ENDED, OPEN, Position, WORD, difference, span},
     packets::Inbox,
     patience::Patience,
+    world::{Access, Atomic, World},
 };
 
-impl Ring {
+impl<W: World> Ring<W> {
     /// How many items there are. Exact at the moment of asking, whoever was killed before.
     pub(crate) fn len(&self) -> u32 {
         if self.is_discarded() {
@@ -25,7 +26,7 @@ impl Ring {
     pub(super) fn committed(&self) -> u32 {
         let fields = self.fields();
         if fields.put.side.owner_died()
-            && let Ok(held) = fields.put.side.lock(&fields.get.side, Patience::None)
+            && let Ok(held) = fields.put.side.lock(&self.world, &fields.get.side, Patience::None)
             && held.died
         {
             // A damaged ring is found out by who uses it.
@@ -44,8 +45,8 @@ impl Ring {
             self.ring_bell();
         }
         self.announce_end();
-        fields.put.side.rouse();
-        fields.get.side.rouse();
+        fields.put.side.rouse(&self.world);
+        fields.get.side.rouse(&self.world);
         if discard {
             self.discard(inbox);
         }
@@ -54,12 +55,15 @@ impl Ring {
     /// Gives back the records that nobody may take any more.
     fn discard(&self, inbox: Option<Inbox<'_>>) {
         let fields = self.fields();
-        let Ok(held) = fields.get.side.lock(&fields.put.side, Patience::Endless) else { return };
+        let Ok(held) = fields.get.side.lock(&self.world, &fields.put.side, Patience::Endless)
+        else {
+            return;
+        };
         let mut tail = Position(fields.tail.load(SeqCst));
         while let Ok(Some((header, offset))) = self.find(tail) {
-            let (_, end) = super::layout::span(offset, header.length());
+            let (start, end) = span(offset, header.length());
             if header.kind().has_packet
-                && let Ok(payload) = self.bytes(super::layout::span(offset, header.length()).0, 8)
+                && let Ok(payload) = self.world.bytes(start, WORD, Access::Read)
                 && let Ok(number) = payload.get::<u64>(0)
                 && let Some(inbox) = inbox
                 && let Some(packet) = self.look_for_packet(inbox, number)
@@ -91,8 +95,8 @@ impl Ring {
     /// Has everybody who waits look whether anybody is left: one has let go of the queue.
     pub(crate) fn depart(&self) {
         self.fields().state.departures.fetch_add(1, SeqCst);
-        self.fields().put.side.rouse();
-        self.fields().get.side.rouse();
+        self.fields().put.side.rouse(&self.world);
+        self.fields().get.side.rouse(&self.world);
         self.announce_end();
         self.ring_bell();
     }

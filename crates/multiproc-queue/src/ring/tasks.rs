@@ -8,18 +8,18 @@ use multiproc_sys::primitive::Ordering::{Relaxed, SeqCst};
 
 use super::{
     Refused, Ring,
-    futex::{self, ANYBODY, Wake},
+    futex::{ANYBODY, Wake},
     layout::{Position, difference},
     lock::WAITERS,
     patience::Waiting,
-    pending,
+    world::{Atomic, World},
 };
 
 /// The most items that are not marked as done. Less than can be counted, by what many producers may put between the look
 /// and the put.
 pub(crate) const MOST_UNFINISHED: u32 = (1 << 28) - (1 << 16);
 
-impl Ring {
+impl<W: World> Ring<W> {
     /// True where one item more could be one too many to be counted.
     #[inline]
     pub(crate) fn is_overdue(&self) -> bool {
@@ -66,9 +66,9 @@ impl Ring {
     /// Wakes all who wait for the items.
     pub(super) fn ring_bell(&self) {
         let bell = &self.fields().tasks.bell;
-        let _pending = pending::begin(bell);
+        let _pending = self.world.begin(bell);
         if bell.swap(0, SeqCst) != 0 {
-            futex::wake(bell, u32::MAX >> 1, ANYBODY);
+            self.world.wake(bell, u32::MAX >> 1, ANYBODY);
         }
     }
 
@@ -77,13 +77,13 @@ impl Ring {
         let bell = &self.fields().tasks.bell;
         let mut slept = false;
         loop {
-            let pending = pending::begin(bell);
+            let pending = self.world.begin(bell);
             bell.store(WAITERS, SeqCst);
             if self.unfinished() == 0 {
                 drop(pending);
                 if slept {
                     // The kernel wakes one only, where the one who rang was killed before he could wake all.
-                    futex::wake(bell, u32::MAX >> 1, ANYBODY);
+                    self.world.wake(bell, u32::MAX >> 1, ANYBODY);
                 }
                 return Ok(());
             }
@@ -92,7 +92,7 @@ impl Ring {
             }
             let patience = waiting.patience;
             let end = waiting.slices().end(patience);
-            slept |= futex::wait(bell, WAITERS, ANYBODY, end) == Wake::Woken;
+            slept |= self.world.wait(bell, WAITERS, ANYBODY, end) == Wake::Woken;
             drop(pending);
             if waiting.slices().next() {
                 return Err(Refused::Slice);

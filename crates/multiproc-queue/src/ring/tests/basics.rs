@@ -330,3 +330,19 @@ fn ring_travels_and_is_checked() {
     let message = multiproc_wire::encode(&(other, null())).unwrap();
     assert!(message.decode::<Ring>().is_err());
 }
+
+#[test]
+fn call_within_a_call_is_refused() {
+    let ring = Ring::new(0).unwrap();
+    put(&ring, b"item");
+    let fields = ring.fields();
+    // As a signal handler finds it that has interrupted a call of its thread.
+    let held = fields.put.side.lock_at_once(&ring.world).unwrap();
+    assert!(matches!(put_within(&ring, b"item", Patience::Endless), Err(Refused::Reentered)));
+    drop(held);
+    let held = fields.get.side.lock_at_once(&ring.world).unwrap();
+    assert!(matches!(get_within(&ring, Patience::Endless), Err(Refused::Reentered)));
+    drop(held);
+    put(&ring, b"next");
+    assert_eq!((get(&ring), get(&ring)), (b"item".to_vec(), b"next".to_vec()));
+}

@@ -4,7 +4,10 @@ use multiproc_shm::{Segment, SharedBytes};
 use multiproc_sys::primitive::Ordering::Relaxed;
 
 use super::{
-    super::layout::{DATA, Fields, MARGIN, WORD},
+    super::{
+        layout::{DATA, Fields, MARGIN, WORD},
+        world::World,
+    },
     steps::watched,
     *,
 };
@@ -21,7 +24,7 @@ fn damage_is_an_error() {
         assert!(matches!(get_within(&ring, Patience::None), Err(Refused::Damaged)));
     }
     fields.tail.store(0, Relaxed);
-    ring.word(0).unwrap().store(1 << 63 | 0xffff_fff0, Relaxed);
+    ring.world.word(0).unwrap().store(1 << 63 | 0xffff_fff0, Relaxed);
     assert!(matches!(get_within(&ring, Patience::None), Err(Refused::Damaged)));
 }
 
@@ -66,7 +69,7 @@ fn no_field_is_believed() {
                         (0..3).for_each(|_| put(&ring, &long));
                         get(&ring);
                     }
-                    damage(ring.segment.bytes(), index * WORD, value);
+                    damage(ring.world.segment.bytes(), index * WORD, value);
                     use_in_every_way(&ring, &outbox, &inbox);
                 }
             }

@@ -58,7 +58,7 @@ fn shut_down_killed_leaves_nothing_unfinished() {
 /// Takes the lock of the producers, for good.
 fn hold_the_lock_of_producers(ring: &Ring) {
     let fields = ring.fields();
-    mem::forget(fields.put.side.lock(&fields.get.side, Patience::None));
+    mem::forget(fields.put.side.lock(&ring.world, &fields.get.side, Patience::None));
 }
 
 #[test]

@@ -3,6 +3,8 @@
 mod basics;
 mod damage;
 mod ends;
+mod kernel;
+mod model;
 mod steps;
 mod victim;
 

@@ -12,6 +12,8 @@ use std::{
     time::{Duration, Instant, UNIX_EPOCH},
 };
 
+use multiproc_sys::primitive::AtomicU64;
+
 use super::{
     super::{SeqCst, layout::Position},
     victim::{Helper, Victim},
@@ -101,8 +103,11 @@ fn killed_put(others: Others, stride: usize, put_one: fn(&Ring)) {
             }
             leader.finish();
         }
+        let counted = ring.len() as usize;
+        let left: Vec<_> = std::iter::from_fn(|| try_get(&ring)).collect();
+        assert_eq!(counted, left.len(), "after {count}");
         items.extend(told.try_iter());
-        items.extend(std::iter::from_fn(|| try_get(&ring)));
+        items.extend(left);
         items.sort();
         let expected: &[&[u8]] = match others {
             Others::LeaderAndLocker => &[b"locker's"],
@@ -268,6 +273,51 @@ fn get_of_several_killed_takes_all_or_none() {
             assert!(items.is_empty() || items == strings, "after {count}: {items:?}");
             assert!(goes_on || items.is_empty());
             goes_on
+        });
+    });
+}
+
+/// Kills a taking of the first of `there` many records, each time with a claim: what is gone is what was claimed.
+fn killed_claim(there: u32, take: fn(&Ring, &AtomicU64)) {
+    let ring = small(1 << 20, 0);
+    let segment = multiproc_shm::Segment::new(4096).unwrap();
+    let claim = segment.bytes().atomic_u64(0).unwrap();
+    every_nth_step(3, |count| {
+        claim.store(0, SeqCst);
+        let numbers: Vec<_> =
+            (0..there).map(|_| put_within(&ring, b"item", Patience::None).unwrap()).collect();
+        let victim = Victim::new(|| take(&ring, claim));
+        let goes_on = step_so_far(&victim, count);
+        if goes_on {
+            victim.kill();
+        }
+        let left = std::iter::from_fn(|| try_get(&ring)).count() as u32;
+        let claimed = claim.load(SeqCst);
+        if left < there {
+            assert_eq!(left, 0, "after {count}");
+            let whole = u64::from(there - 1) << 32 | (u64::from(numbers[0]) + 1);
+            assert_eq!(claimed, whole, "after {count}");
+        }
+        assert!(goes_on || left == 0);
+        goes_on
+    });
+}
+
+#[test]
+fn get_killed_with_an_item_has_claimed_it() {
+    watched(|| {
+        killed_claim(1, |ring, claim| assert!(ring.get_at_once(&mut Vec::new(), Some(claim))));
+    });
+    watched(|| {
+        killed_claim(1, |ring, claim| {
+            let inbox = NO_PACKETS.with(|end| end.try_clone().unwrap());
+            let waiting = &mut Waiting::lingered(Patience::Endless);
+            ring.get(&mut Vec::new(), Some(claim), Inbox(inbox.as_fd()), waiting).unwrap();
+        });
+    });
+    watched(|| {
+        killed_claim(3, |ring, claim| {
+            assert_eq!(ring.get_run(&mut Run::default(), 9, Some(claim)), 3);
         });
     });
 }

@@ -107,7 +107,8 @@ impl Helper {
 
     /// Waits until it is done or asleep on a word of the ring.
     pub(super) fn settle(&self, ring: &Ring) {
-        let words = ring.fields.addr().get()..ring.fields.addr().get() + size_of::<Fields>();
+        let start = ptr::from_ref(ring.fields()).addr();
+        let words = start..start + size_of::<Fields>();
         while !self.is_done() {
             let call = fs::read_to_string(format!("/proc/self/task/{}/syscall", self.tid));
             let asleep_on = call.as_deref().ok().and_then(|call| {
