@@ -50,6 +50,8 @@ enum Fit {
 const AHEAD: usize = 256;
 /// How many pauses 4 KiB of fresh memory are worth.
 const PAUSES: usize = 100;
+/// With every so many pauses one looks whether the patience is over.
+const BETWEEN: usize = 1000;
 /// The room by which the ring grows before it waits for the consumer again.
 const LAP: u64 = 64 * 1024;
 
@@ -106,8 +108,7 @@ impl<W: World> Ring<W> {
                 return Err(Refused::ShutDown);
             }
             let head = Position(fields.head.load(Relaxed));
-            let is_hasty = matches!(waiting.patience, Patience::None);
-            let place = self.find_place(head, record, is_hasty)?;
+            let place = self.find_place(head, record, waiting.patience)?;
             if let Some(place) = place {
                 self.make_memory(place.end + WORD)?;
                 match self.send_packet(record) {
@@ -213,7 +214,7 @@ impl<W: World> Ring<W> {
         &self,
         head: Position,
         record: &Record<'_>,
-        is_hasty: bool,
+        patience: Patience,
     ) -> Result<Option<Place>, Refused> {
         let length = record.bytes.len() + if record.fds.is_empty() { 0 } else { WORD };
         let fields = self.fields();
@@ -232,11 +233,8 @@ impl<W: World> Ring<W> {
             match self.fit(head, tail, length) {
                 Fit::Ahead(place) => return Ok(Some(place)),
                 Fit::Round(place) => {
-                    if self.is_large()
-                        && !is_hasty
-                        && cpu::is_elsewhere(&self.world, &fields.get_cpu)
-                    {
-                        self.let_drain(head, tail, length);
+                    if self.is_large() && cpu::is_elsewhere(&self.world, &fields.get_cpu) {
+                        self.let_drain(head, tail, length, patience);
                     }
                     self.trim_behind(head);
                     put.top.store(0, Relaxed);
@@ -250,7 +248,7 @@ impl<W: World> Ring<W> {
                     let is_worth = put.lap.load(Relaxed) < end
                         && cpu::is_elsewhere(&self.world, &fields.get_cpu);
                     let most = if is_worth { PAUSES * (1 + length / 4096) } else { 0 };
-                    if self.pause_until_moved(tail, pauses.get_or_insert(most)) {
+                    if self.pause_until_moved(tail, pauses.get_or_insert(most), patience) {
                         continue;
                     }
                     if put.lap.load(Relaxed) < end {
@@ -300,20 +298,28 @@ impl<W: World> Ring<W> {
     /// Lets a consumer that is at work take what is left of a backlog, before the ring goes round.
     ///
     /// Else producers that are as fast as it keep the ring as large as it has ever become, and all records go by way of
-    /// the memory instead of the cache. Ends as soon as the consumer is not at work.
-    fn let_drain(&self, head: Position, mut tail: Position, length: usize) {
+    /// the memory instead of the cache. Ends as soon as the consumer is not at work, or the patience is over: there is
+    /// room for the record all the while.
+    fn let_drain(&self, head: Position, mut tail: Position, length: usize, patience: Patience) {
         let soft = self.fields().put.soft.load(Relaxed) as usize;
-        while tail.offset() <= head.offset() && soft < head.offset() - tail.offset() {
-            if !self.pause_until_moved(tail, &mut (PAUSES * (1 + length / 4096))) {
+        while tail.offset() <= head.offset()
+            && soft < head.offset() - tail.offset()
+            && !patience.is_over()
+        {
+            if !self.pause_until_moved(tail, &mut (PAUSES * (1 + length / 4096)), patience) {
                 return;
             }
             tail = Position(self.fields().tail.load(Acquire));
         }
     }
 
-    /// Waits for at most so many pauses until a consumer has taken something.
-    fn pause_until_moved(&self, tail: Position, pauses: &mut usize) -> bool {
+    /// Waits for at most so many pauses, and no longer than the patience lasts, until a consumer has taken something.
+    fn pause_until_moved(&self, tail: Position, pauses: &mut usize, patience: Patience) -> bool {
         while *pauses > 0 {
+            if pauses.is_multiple_of(BETWEEN) && patience.is_over() {
+                *pauses = 0;
+                return false;
+            }
             *pauses -= 1;
             if self.fields().tail.load(Relaxed) != tail.0 {
                 return true;

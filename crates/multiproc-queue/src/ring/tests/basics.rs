@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use multiproc_sys::primitive::{AtomicBool, Ordering::SeqCst};
 use proptest::prelude::*;
 
 use super::{steps::watched, victim::Helper, *};
@@ -153,6 +154,36 @@ fn memory_is_given_back() {
     }
     ring.rest();
     assert!(ring.memory() < SOFT as u64 + 100_000);
+}
+
+#[test]
+fn put_in_time_does_not_wait_until_a_backlog_is_drained() {
+    watched(|| {
+        let ring = Ring::new(0).unwrap();
+        let item = |number: usize| vec![number as u8; 10_000];
+        (0..200).for_each(|number| put(&ring, &item(number)));
+        (0..2).for_each(|number| assert_eq!(get(&ring), item(number)));
+        let fields = ring.fields();
+        let before = fields.tail.load(SeqCst);
+        assert_eq!(get(&ring), item(2));
+        let after = fields.tail.load(SeqCst);
+        // A consumer that seems to be at work, on another core, and never gets anywhere.
+        fields.get_cpu.store(u32::MAX, SeqCst);
+        let is_over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over.load(SeqCst) {
+                    fields.tail.store(before, SeqCst);
+                    fields.tail.store(after, SeqCst);
+                }
+            });
+            let patience = Patience::of(Duration::from_millis(5));
+            put_the_long_way(&ring, &item(200), patience).unwrap();
+            is_over.store(true, SeqCst);
+        });
+        (3..=200).for_each(|number| assert_eq!(get(&ring), item(number)));
+        assert_eq!(try_get(&ring), None);
+    });
 }
 
 #[test]
