@@ -89,9 +89,12 @@ impl<W: World> Ring<W> {
     #[inline(never)]
     fn fall_behind(&self, number: u32) {
         let fields = self.fields();
+        // First what lies on this side's own line: where records come one by one, the producer keeps its own.
+        if difference(number, fields.get.waited.load(Relaxed)) < CHASE {
+            return;
+        }
         let ahead = difference(Position(fields.head.load(Relaxed)).count(), number);
-        let has_waited = difference(number, fields.get.waited.load(Relaxed)) < CHASE;
-        if ahead < CLOSE && !has_waited && cpu::is_elsewhere(&self.world, &fields.put_cpu) {
+        if ahead < CLOSE && cpu::is_elsewhere(&self.world, &fields.put_cpu) {
             (0..BEHIND).for_each(|_| spin_loop());
         }
     }
