@@ -2,6 +2,7 @@
 
 multiproc::auto_init!();
 
+mod bad;
 mod items;
 mod losses;
 mod storm;

@@ -6,10 +6,10 @@ use multiproc::{
     Context, Failure, JoinableQueue, Queue,
     queue::{GetError, JoinError, PutError},
 };
-use multiproc_tests::{TestResult, alone, each_start_method, once};
+use multiproc_tests::{TestResult, alone, each_start_method, once, procfs};
 
 each_start_method! { killed_user_leaves_the_queue_usable, receiver_learns_of_the_last_senders_death }
-once! { nobody_left_is_told, nobody_left_to_finish_is_told }
+once! { nobody_left_is_told, nobody_left_to_finish_is_told, death_of_the_last_ends_what_sleeps }
 
 // parity: queue.killed-user
 // complaint: 7
@@ -103,5 +103,44 @@ fn join_alone() -> Result<(), Failure> {
     )?;
     child.join()?;
     assert!(matches!(q.join(), Err(JoinError::Abandoned { unfinished: 1 })));
+    Ok(())
+}
+
+fn death_of_the_last_ends_what_sleeps() -> TestResult {
+    alone(sleep_until_it_dies)
+}
+
+fn sleep_until_it_dies() -> Result<(), Failure> {
+    let (empty, full) = (Queue::<u32>::new()?, Queue::<u32>::bounded(1)?);
+    let tasks = JoinableQueue::<u32>::new()?;
+    full.put(1)?;
+    tasks.put(1)?;
+    for wait in 0..3 {
+        let go = Queue::<u32>::new()?;
+        let all = (empty.clone(), full.clone(), tasks.clone());
+        let child = Context::spawn().start(die_beside_a_sleeper, (all, go.clone()))?;
+        go.put(0)?;
+        match wait {
+            0 => assert!(matches!(empty.get(), Err(GetError::Abandoned))),
+            1 => assert!(matches!(full.put(2), Err(PutError::Abandoned(2)))),
+            _ => assert!(matches!(tasks.join(), Err(JoinError::Abandoned { unfinished: 1 }))),
+        }
+        child.join()?;
+    }
+    Ok(())
+}
+
+type All = (Queue<u32>, Queue<u32>, JoinableQueue<u32>);
+
+fn die_beside_a_sleeper(all: All, go: Queue<u32>) -> Result<(), Failure> {
+    go.get()?;
+    // From here on there is one thing that the parent sleeps in.
+    while procfs::state(std::os::unix::process::parent_id()) != Some('S') {
+        std::thread::yield_now();
+    }
+    drop(go);
+    let own = rustix::process::getpid();
+    rustix::process::kill_process(own, rustix::process::Signal::KILL)?;
+    drop(all);
     Ok(())
 }
