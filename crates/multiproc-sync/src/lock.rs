@@ -126,6 +126,28 @@ impl Lock {
         self.place.wide(WORD).load(Ordering::Acquire) != 0
     }
 
+    /// Returns true if the calling thread holds the lock; no longer once another has given it back.
+    ///
+    /// # Python
+    ///
+    /// `Lock()._semlock._is_mine()`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let lock = multiproc_sync::Lock::new()?;
+    /// let _guard = lock.guard()?;
+    /// assert!(lock.is_mine());
+    /// assert!(std::thread::scope(|scope| scope.spawn(|| !lock.is_mine()).join().unwrap()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn is_mine(&self) -> bool {
+        let me = self.place.holder_if_known();
+        me != 0 && self.place.wide(WORD).load(Ordering::Acquire) == me
+    }
+
     /// Acquires the lock for as long as the returned guard lives.
     ///
     /// # Errors
@@ -169,13 +191,6 @@ impl Lock {
             Err(Stop::Over) => Ok(None),
             Err(Stop::Abandoned) => Err(SyncError::Abandoned),
         }
-    }
-
-    /// True if the calling thread holds the lock.
-    #[inline]
-    pub(crate) fn is_mine(&self) -> bool {
-        let me = self.place.holder_if_known();
-        me != 0 && self.place.wide(WORD).load(Ordering::Acquire) == me
     }
 
     pub(crate) fn place(&self) -> &Place {

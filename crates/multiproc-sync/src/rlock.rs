@@ -156,6 +156,27 @@ impl RLock {
         self.place.wide(WORD).load(Acquire) != 0
     }
 
+    /// Returns true if the calling thread holds the lock, however often it has acquired it.
+    ///
+    /// # Python
+    ///
+    /// `RLock()._semlock._is_mine()`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let lock = multiproc_sync::RLock::new()?;
+    /// let _guard = lock.guard()?;
+    /// assert!(lock.is_mine());
+    /// assert!(std::thread::scope(|scope| scope.spawn(|| !lock.is_mine()).join().unwrap()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn is_mine(&self) -> bool {
+        self.holds(self.place.holder_if_known())
+    }
+
     /// Acquires the lock once for as long as the returned guard lives.
     ///
     /// # Errors
@@ -234,12 +255,6 @@ impl RLock {
     #[inline]
     fn holds(&self, me: u64) -> bool {
         me != 0 && self.place.wide(WORD).load(Relaxed) == me
-    }
-
-    /// True if the calling thread holds the lock.
-    #[inline]
-    pub(crate) fn is_mine(&self) -> bool {
-        self.holds(self.place.holder_if_known())
     }
 
     pub(crate) fn place(&self) -> &Place {
