@@ -3,7 +3,7 @@
 use multiproc_sys::primitive::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 use super::{
-    hint::Cores,
+    hint::{Cores, note},
     lock::{RawLock, Stop},
     patience::Patience,
     world::{Atomic, Attention, Life, Sleep, World},
@@ -233,9 +233,7 @@ impl<'a, W: World, S: Fn(u32) -> Slot<'a, W::Word>> RawCondition<'a, W, S> {
     fn note(&self, slot: &Slot<'a, W::Word>, notifier: u32, notified: u32) {
         self.cores.note(slot.core.load(Relaxed));
         for (word, name) in self.last.iter().zip([notifier, notified]) {
-            if word.load(Relaxed) != name {
-                word.store(name, Relaxed);
-            }
+            note(*word, name);
         }
     }
 
