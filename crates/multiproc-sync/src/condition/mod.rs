@@ -227,6 +227,8 @@ impl Condition {
 
     /// Lets up to `count` of those who wait go, the first that came first, once they get the lock.
     ///
+    /// Once 512 have come behind one that waits still, the order of the others is any.
+    ///
     /// # Errors
     ///
     /// [`ConditionError::NotOwned`] if the calling thread does not hold the lock; [`ConditionError::Sync`].
