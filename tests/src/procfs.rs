@@ -82,6 +82,12 @@ pub fn children_and_zombies_of(pid: u32) -> Vec<u32> {
         .collect()
 }
 
+/// How often a process, or a thread of one, was put on a core or off it.
+pub fn switches(id: u32) -> io::Result<String> {
+    let status = fs::read_to_string(format!("/proc/{id}/status"))?;
+    Ok(status.lines().filter(|line| line.contains("ctxt_switches")).collect())
+}
+
 /// Waits until a process is gone, or is a zombie that nobody but its parent can do anything about.
 pub fn wait_until_ended(pid: u32) {
     while state(pid).is_some_and(|state| state != 'Z') {

@@ -1,12 +1,15 @@
 //! Threads that sleep in the call that a test is about.
 
 use std::{
+    io,
     sync::{
         Arc,
         atomic::{AtomicI32, Ordering},
     },
     thread::{self, JoinHandle},
 };
+
+use multiproc::Condition;
 
 use crate::procfs;
 
@@ -25,6 +28,11 @@ impl Sleeper {
             thread::yield_now();
         }
     }
+
+    /// How often it was put on a core or off it.
+    pub fn switches(&self) -> io::Result<String> {
+        procfs::switches(self.0.load(Ordering::SeqCst).cast_unsigned())
+    }
 }
 
 /// Starts a thread and returns once it sleeps in `work`: there is nothing to sleep in before.
@@ -39,4 +47,18 @@ pub fn asleep<R: Send + 'static>(
     });
     sleeper.wait();
     (thread, sleeper)
+}
+
+/// How many wait, as the `Debug` form says it.
+pub fn waiting(condition: &Condition) -> usize {
+    let text = format!("{condition:?}");
+    let (_, number) = text.rsplit_once("waiting: ").expect("it says so");
+    number.trim_end_matches([' ', '}']).parse().expect("a number")
+}
+
+/// Waits until so many wait.
+pub fn until_waiting(condition: &Condition, count: usize) {
+    while waiting(condition) != count {
+        thread::yield_now();
+    }
 }

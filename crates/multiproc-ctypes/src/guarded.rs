@@ -13,7 +13,7 @@ use multiproc_shm::Shareable;
 use multiproc_sync::{Lock, SyncError};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{AccessError, Locking, cells::Cells};
+use crate::{AccessError, Locking, cells::Cells, locking::give_back};
 
 /// Cells, the lock beside them, and the lock that counts.
 #[derive(Clone, Debug)]
@@ -67,8 +67,7 @@ impl<T: Shareable, L: Locking> Guarded<T, L> {
         let acquired = match self.data.try_acquire() {
             Ok(Some(acquired)) => acquired,
             other => {
-                // If it is not ours any more, it need not be given back.
-                let _ = self.lock.release();
+                give_back(&self.lock);
                 return Err(other.map_or_else(AccessError::from, |_| AccessError::InUse));
             }
         };
@@ -129,10 +128,10 @@ impl<T: Shareable, L: Locking> Drop for Held<'_, T, L> {
         if self.born != after_fork::generation() {
             return;
         }
-        // The one that counts last taken, first given back. Somebody may have given back the other one already.
+        // The one that counts last taken, first given back.
         let released = self.guarded.data.release();
         debug_assert!(released.is_ok(), "a lock that nobody else knows is still held");
-        let _ = self.guarded.lock.release();
+        give_back(&self.guarded.lock);
     }
 }
 

@@ -57,6 +57,20 @@ pub trait Locking: Clone {
     ///
     /// Those of the lock.
     fn release(&self) -> Result<(), ReleaseError>;
+
+    /// Returns true if the calling thread holds the lock.
+    ///
+    /// A guard asks this before it gives the lock back: somebody may have done so already, and others may have it by now.
+    fn is_mine(&self) -> bool;
+}
+
+/// What a guard does at its end.
+#[inline]
+pub(crate) fn give_back(lock: &impl Locking) {
+    if lock.is_mine() {
+        // Nobody else's by the question, so there is nothing that could be refused.
+        let _ = lock.release();
+    }
 }
 
 macro_rules! locking {
@@ -82,6 +96,11 @@ macro_rules! locking {
                 #[inline]
                 fn release(&self) -> Result<(), ReleaseError> {
                     self.release()
+                }
+
+                #[inline]
+                fn is_mine(&self) -> bool {
+                    self.is_mine()
                 }
             }
         )*

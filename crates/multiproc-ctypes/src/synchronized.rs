@@ -2,12 +2,11 @@
 
 use std::{fmt, marker::PhantomData, ops::Deref, time::Duration};
 
-use multiproc_image::after_fork;
 use multiproc_shm::{HeapError, Shareable};
 use multiproc_sync::{Acquired, RLock, SyncError};
 use serde::{Deserialize, Serialize};
 
-use crate::{AccessError, Locking, RawArray, RawValue};
+use crate::{AccessError, Locking, RawArray, RawValue, locking::give_back};
 
 /// A shared object without a lock: a [`RawValue`] or a [`RawArray`].
 ///
@@ -172,8 +171,8 @@ impl<R: Raw, L: Locking> Synchronized<R, L> {
     }
 
     fn begin(&self, acquired: Acquired) -> SynchronizedGuard<'_, R, L> {
-        let (owner_died, born) = (acquired.owner_died(), after_fork::generation());
-        SynchronizedGuard { object: self, owner_died, born, on_this_thread: PhantomData }
+        let owner_died = acquired.owner_died();
+        SynchronizedGuard { object: self, owner_died, on_this_thread: PhantomData }
     }
 
     /// The object, without regard to the lock.
@@ -204,8 +203,6 @@ impl<R: fmt::Debug, L> fmt::Debug for Synchronized<R, L> {
 pub struct SynchronizedGuard<'a, R: Raw, L: Locking = RLock> {
     object: &'a Synchronized<R, L>,
     owner_died: bool,
-    /// Which process took the lock; the child of a fork has a copy of this, and not the lock.
-    born: u32,
     on_this_thread: PhantomData<*const ()>,
 }
 
@@ -227,10 +224,8 @@ impl<R: Raw, L: Locking> Deref for SynchronizedGuard<'_, R, L> {
 
 impl<R: Raw, L: Locking> Drop for SynchronizedGuard<'_, R, L> {
     fn drop(&mut self) {
-        if self.born == after_fork::generation() {
-            // Somebody may have given it back already.
-            let _ = self.object.lock.release();
-        }
+        // In the child of a fork it is not.
+        give_back(&self.object.lock);
     }
 }
 

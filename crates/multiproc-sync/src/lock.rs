@@ -8,17 +8,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::{
     Acquired, ReleaseError, SyncError,
     owner::Owner,
-    place::{Kind, Place},
+    place::{Kind, LOCK, LOCK_SIZE, Place},
     protocol::{
         lock::{RawLock, Stop},
         patience::Patience,
     },
 };
-
-/// Eight bytes.
-const WORD: usize = 0;
-const BELL: usize = 8;
-const SIZE: usize = 12;
 
 /// A lock that one thread of all processes holds at a time, and that any process may give back.
 ///
@@ -65,7 +60,7 @@ impl Lock {
     ///
     /// [`SyncError::Memory`], [`SyncError::Table`].
     pub fn new() -> Result<Self, SyncError> {
-        Ok(Self { place: Place::new(Kind::Lock, SIZE, 1)? })
+        Ok(Self { place: Place::new(Kind::Lock, LOCK_SIZE, 1)? })
     }
 
     /// Waits until the lock is free, and takes it.
@@ -77,11 +72,7 @@ impl Lock {
     /// [`SyncError::Abandoned`] if nobody is left who could give it back; [`SyncError::Table`].
     #[inline]
     pub fn acquire(&self) -> Result<Acquired, SyncError> {
-        let me = self.place.holder_if_known();
-        if me != 0 && self.raw().take_free(me) {
-            return Ok(Acquired::Orderly);
-        }
-        self.acquire_slowly()
+        if self.take_free() { Ok(Acquired::Orderly) } else { self.acquire_slowly() }
     }
 
     #[cold]
@@ -97,7 +88,13 @@ impl Lock {
     /// # Errors
     ///
     /// [`SyncError::Table`].
+    #[inline]
     pub fn try_acquire(&self) -> Result<Option<Acquired>, SyncError> {
+        if self.take_free() { Ok(Some(Acquired::Orderly)) } else { self.try_acquire_slowly() }
+    }
+
+    #[cold]
+    fn try_acquire_slowly(&self) -> Result<Option<Acquired>, SyncError> {
         Ok(self.raw().try_take(self.place.holder()?).map(Acquired::from))
     }
 
@@ -123,7 +120,29 @@ impl Lock {
     /// Returns true if somebody holds the lock at this moment; a dead process counts until another has acquired it.
     #[must_use]
     pub fn locked(&self) -> bool {
-        self.place.wide(WORD).load(Ordering::Acquire) != 0
+        self.place.wide(LOCK).load(Ordering::Acquire) != 0
+    }
+
+    /// Returns true if the calling thread holds the lock; no longer once another has given it back.
+    ///
+    /// # Python
+    ///
+    /// `Lock()._semlock._is_mine()`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let lock = multiproc_sync::Lock::new()?;
+    /// let _guard = lock.guard()?;
+    /// assert!(lock.is_mine());
+    /// assert!(std::thread::scope(|scope| scope.spawn(|| !lock.is_mine()).join().unwrap()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn is_mine(&self) -> bool {
+        let me = self.place.holder_if_known();
+        me != 0 && self.place.wide(LOCK).load(Ordering::Acquire) == me
     }
 
     /// Acquires the lock for as long as the returned guard lives.
@@ -153,29 +172,23 @@ impl Lock {
 
     #[inline]
     pub(crate) fn raw(&self) -> RawLock<'_, Place> {
-        let place = &self.place;
-        RawLock { world: place, word: place.wide(WORD), bell: place.word(BELL) }
+        self.place.raw_lock()
+    }
+
+    /// Takes a free lock; false also where the process has no name in the table yet.
+    #[inline]
+    fn take_free(&self) -> bool {
+        let me = self.place.holder_if_known();
+        me != 0 && self.raw().take_free(me)
     }
 
     /// Waits; none if the time is over.
     fn wait(&self, patience: &mut Patience) -> Result<Option<Acquired>, SyncError> {
-        let me = self.place.holder()?;
-        let taken = match self.raw().try_take(me) {
-            Some(taken) => Ok(taken),
-            None => self.raw().take(me, patience),
-        };
-        match taken {
+        match self.raw().take(self.place.holder()?, patience) {
             Ok(taken) => Ok(Some(taken.into())),
             Err(Stop::Over) => Ok(None),
             Err(Stop::Abandoned) => Err(SyncError::Abandoned),
         }
-    }
-
-    /// True if the calling thread holds the lock.
-    #[inline]
-    pub(crate) fn is_mine(&self) -> bool {
-        let me = self.place.holder_if_known();
-        me != 0 && self.place.wide(WORD).load(Ordering::Acquire) == me
     }
 
     pub(crate) fn place(&self) -> &Place {
@@ -187,7 +200,7 @@ impl fmt::Debug for Lock {
     /// Says who holds it: `None`, the name of this process (with that of the thread, unless it is the main one),
     /// `SomeOtherThread` or `SomeOtherProcess`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lock").field("owner", &Owner::of(&self.place, WORD)).finish()
+        f.debug_struct("Lock").field("owner", &Owner::of(&self.place, LOCK)).finish()
     }
 }
 
@@ -199,7 +212,7 @@ impl Serialize for Lock {
 
 impl<'de> Deserialize<'de> for Lock {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self { place: Place::deserialize(deserializer)?.check(Kind::Lock, SIZE, 1)? })
+        Ok(Self { place: Place::deserialize(deserializer)?.check(Kind::Lock, LOCK_SIZE, 1)? })
     }
 }
 

@@ -9,7 +9,7 @@ use multiproc_sys::primitive::{AtomicU32, AtomicU64};
 use multiproc_wire::CommonHandle;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
-use crate::{SyncError, thread};
+use crate::{SyncError, protocol::lock::RawLock, thread};
 
 /// What a place is used as, so that one is never taken for the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +43,11 @@ unsafe impl Sync for Place {}
 const ALIGN: usize = 8;
 /// Blocks have no fewer bytes.
 const LEAST: usize = 16;
+/// Where the eight bytes of a lock's word stand, in a place that has one, and the four of its bell.
+pub(crate) const LOCK: usize = 0;
+const LOCK_BELL: usize = 8;
+/// What a lock takes.
+pub(crate) const LOCK_SIZE: usize = 12;
 
 impl Place {
     /// Makes a place of `size` zero bytes, aligned to at least 8.
@@ -114,6 +119,12 @@ impl Place {
             || self.len().checked_sub(size).is_some_and(|last| offset <= last);
         assert!(fits && offset.is_multiple_of(size), "a word within its block");
         self.start.as_ptr().wrapping_add(offset)
+    }
+
+    /// The lock at the beginning.
+    #[inline]
+    pub(crate) fn raw_lock(&self) -> RawLock<'_, Self> {
+        RawLock { world: self, word: self.wide(LOCK), bell: self.word(LOCK_BELL) }
     }
 
     /// What stands behind the words.

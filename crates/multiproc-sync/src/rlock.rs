@@ -8,19 +8,16 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::{
     Acquired, ReleaseError, SyncError,
     owner::Owner,
-    place::{Kind, Place},
+    place::{Kind, LOCK, LOCK_SIZE, Place},
     protocol::{
         lock::{RawLock, Stop, Taken},
         patience::Patience,
     },
 };
 
-/// Eight bytes.
-const WORD: usize = 0;
-const BELL: usize = 8;
 /// How often the holder has acquired it beyond the first time; written by the holder only, and 0 while there is none.
-const NESTED: usize = 12;
-const SIZE: usize = 16;
+const NESTED: usize = LOCK_SIZE;
+const SIZE: usize = NESTED + 4;
 
 /// A lock that its holder may acquire again, and that only its holder gives back, as often as it was acquired.
 ///
@@ -79,15 +76,7 @@ impl RLock {
     /// Panics if it is acquired 2³² times without being released.
     #[inline]
     pub fn acquire(&self) -> Result<Acquired, SyncError> {
-        let me = self.place.holder_if_known();
-        if me != 0 && self.raw().take_free(me) {
-            return Ok(Acquired::Orderly);
-        }
-        if self.holds(me) {
-            self.nest();
-            return Ok(Acquired::Orderly);
-        }
-        self.acquire_slowly()
+        if self.take_at_once() { Ok(Acquired::Orderly) } else { self.acquire_slowly() }
     }
 
     #[cold]
@@ -107,13 +96,15 @@ impl RLock {
     /// # Panics
     ///
     /// As [`acquire`](Self::acquire).
+    #[inline]
     pub fn try_acquire(&self) -> Result<Option<Acquired>, SyncError> {
-        let me = self.place.holder()?;
-        if self.holds(me) {
-            self.nest();
-            return Ok(Some(Acquired::Orderly));
-        }
-        Ok(self.raw().try_take(me).map(|taken| self.taken(taken, 0)))
+        if self.take_at_once() { Ok(Some(Acquired::Orderly)) } else { self.try_acquire_slowly() }
+    }
+
+    #[cold]
+    fn try_acquire_slowly(&self) -> Result<Option<Acquired>, SyncError> {
+        let taken = self.raw().try_take(self.place.holder()?);
+        Ok(taken.map(|taken| self.taken(taken, 0)))
     }
 
     /// Waits until the lock is free or the caller's, for at most `timeout`, and takes it once more; none if it was not in
@@ -153,7 +144,28 @@ impl RLock {
     /// Returns true if somebody holds the lock at this moment; a dead process counts until another has acquired it.
     #[must_use]
     pub fn locked(&self) -> bool {
-        self.place.wide(WORD).load(Acquire) != 0
+        self.place.wide(LOCK).load(Acquire) != 0
+    }
+
+    /// Returns true if the calling thread holds the lock, however often it has acquired it.
+    ///
+    /// # Python
+    ///
+    /// `RLock()._semlock._is_mine()`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let lock = multiproc_sync::RLock::new()?;
+    /// let _guard = lock.guard()?;
+    /// assert!(lock.is_mine());
+    /// assert!(std::thread::scope(|scope| scope.spawn(|| !lock.is_mine()).join().unwrap()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn is_mine(&self) -> bool {
+        self.holds(self.place.holder_if_known())
     }
 
     /// Acquires the lock once for as long as the returned guard lives.
@@ -188,22 +200,29 @@ impl RLock {
 
     #[inline]
     pub(crate) fn raw(&self) -> RawLock<'_, Place> {
-        let place = &self.place;
-        RawLock { world: place, word: place.wide(WORD), bell: place.word(BELL) }
+        self.place.raw_lock()
+    }
+
+    /// Takes a lock once more that is free or the caller's; false also where the process has no name in the table yet.
+    #[inline]
+    fn take_at_once(&self) -> bool {
+        let me = self.place.holder_if_known();
+        if me != 0 && self.raw().take_free(me) {
+            return true;
+        }
+        let is_mine = self.holds(me);
+        if is_mine {
+            self.nest();
+        }
+        is_mine
     }
 
     /// Waits; none if the time is over.
     fn wait(&self, patience: &mut Patience) -> Result<Option<Acquired>, SyncError> {
-        let me = self.place.holder()?;
-        if self.holds(me) {
-            self.nest();
+        if self.take_at_once() {
             return Ok(Some(Acquired::Orderly));
         }
-        let taken = match self.raw().try_take(me) {
-            Some(taken) => Ok(taken),
-            None => self.raw().take(me, patience),
-        };
-        match taken {
+        match self.raw().take(self.place.holder()?, patience) {
             Ok(taken) => Ok(Some(self.taken(taken, 0))),
             Err(Stop::Over) => Ok(None),
             Err(Stop::Abandoned) => Err(SyncError::Abandoned),
@@ -233,13 +252,7 @@ impl RLock {
 
     #[inline]
     fn holds(&self, me: u64) -> bool {
-        me != 0 && self.place.wide(WORD).load(Relaxed) == me
-    }
-
-    /// True if the calling thread holds the lock.
-    #[inline]
-    pub(crate) fn is_mine(&self) -> bool {
-        self.holds(self.place.holder_if_known())
+        me != 0 && self.place.wide(LOCK).load(Relaxed) == me
     }
 
     pub(crate) fn place(&self) -> &Place {
@@ -251,7 +264,7 @@ impl fmt::Debug for RLock {
     /// Says who holds it, as [`Lock`](crate::Lock)'s does, and how often it was acquired: a number for this thread, else
     /// `0` or `nonzero`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let owner = Owner::of(&self.place, WORD);
+        let owner = Owner::of(&self.place, LOCK);
         let level = match owner {
             Owner::None => "0".to_owned(),
             Owner::ThisThread => {

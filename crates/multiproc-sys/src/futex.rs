@@ -31,6 +31,8 @@ const SHARED: Flags = Flags::empty();
 pub enum Wake {
     /// Somebody woke us, the word had changed before, or a signal arrived.
     Retry,
+    /// Somebody woke us, by another word than the first.
+    Beside,
     /// The deadline has passed.
     TimedOut,
 }
@@ -92,7 +94,9 @@ pub fn wait_for_any(words: &[(Word<'_>, u32)], deadline: Option<Instant>) -> Opt
     match futex::waitv(&waits[..words.len()], flags, until.as_ref(), clock) {
         Err(Errno::TIMEDOUT) => Some(Wake::TimedOut),
         Err(errno) if is_missing(errno) => None,
-        Ok(_) | Err(_) => Some(Wake::Retry),
+        // Of several that woke us the last is named, so a wake-up by the first alone hides none of the others.
+        Ok(0) | Err(_) => Some(Wake::Retry),
+        Ok(_) => Some(Wake::Beside),
     }
 }
 
@@ -198,5 +202,25 @@ mod tests {
             sleeper.join().unwrap();
             rung.store(0, Ordering::Release);
         }
+    }
+
+    #[test]
+    fn sleeper_is_told_that_another_word_than_the_first_woke_it() {
+        static WORDS: [AtomicU32; 2] = [AtomicU32::new(0), AtomicU32::new(0)];
+        let sleeper = std::thread::spawn(|| {
+            let both = WORDS.each_ref().map(|word| (word.into(), 0));
+            // A signal may end a sleep early.
+            loop {
+                match wait_for_any(&both, None) {
+                    Some(Wake::Retry) => {}
+                    woken => return woken,
+                }
+            }
+        });
+        while !sleeper.is_finished() {
+            wake_all(&WORDS[1]);
+            std::thread::yield_now();
+        }
+        assert!(matches!(sleeper.join().unwrap(), None | Some(Wake::Beside)));
     }
 }

@@ -45,7 +45,7 @@ thread_local! {
     };
 }
 
-/// Something owed; dropped when it is paid. No user code, no allocation and no panic in between.
+/// Something owed; dropped when it is paid, also by a panic. What uses robust mutexes in between would take its place.
 #[derive(Debug)]
 #[must_use = "what is owed is taken back when this is dropped"]
 pub struct Pending<'a> {

@@ -5,7 +5,7 @@ use std::{mem, thread, time::Duration};
 use multiproc::{
     Array, Context, Failure, Lock, OnPreloadError, RLock, RawValue, StartError, Value, pipe,
     set_forkserver_preload,
-    sharedctypes::{AccessError, synchronized},
+    sharedctypes::{AccessError, Synchronized, synchronized},
 };
 use multiproc_tests::{TestResult, each_start_method, once, once_alone};
 
@@ -111,7 +111,7 @@ fn lock_that_is_released_by_another_thread_leads_to_errors() -> TestResult {
         let other = scope.spawn(|| {
             value.get_lock().release()?;
             assert!(value.get().is_err_and(|err| err.is_in_use()));
-            value.get_lock().acquire()?; // Still held when the guard is dropped.
+            value.get_lock().acquire()?;
             Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
         });
         other.join().unwrap()
@@ -119,7 +119,18 @@ fn lock_that_is_released_by_another_thread_leads_to_errors() -> TestResult {
     .map_err(|err| err.to_string())?;
     *guard = 7;
     drop(guard);
+    assert!(value.try_lock()?.is_none(), "the other has the lock, and keeps it");
+    value.get_lock().release()?;
     assert_eq!(value.get()?, 7);
+
+    let raw = Synchronized::with_lock(RawValue::new(1)?, value.get_lock().clone());
+    let guard = raw.lock()?;
+    thread::scope(|scope| {
+        let other = || value.get_lock().release().is_ok() && value.get_lock().acquire().is_ok();
+        assert!(scope.spawn(other).join().unwrap());
+    });
+    drop(guard);
+    assert!(raw.try_lock()?.is_none(), "the other has the lock, and keeps it");
     Ok(())
 }
 

@@ -5,6 +5,7 @@ multiproc::auto_init!();
 mod steps;
 mod storms;
 mod endings;
+mod waiters;
 mod mutex;
 mod many;
 mod refusals;

@@ -108,22 +108,30 @@ fn permits_are_taken_by_the_living(ctx: &Context) -> TestResult {
         let args = (permits.clone(), taken.clone());
         ctx.process().daemon(true).start(take_permits, args)
     };
-    let mut crew = Crew::new(3, start)?;
+    let give = || permits.release().unwrap();
+    feed(Crew::new(3, start)?, give, || permits.get_value(), || taken.get_value())
+}
+
+/// Gives permits to a crew whose members take them, and say so, and are killed.
+fn feed<F: Fn(usize) -> Result<Process<()>, multiproc::StartError>>(
+    mut crew: Crew<F>,
+    give: impl Fn(),
+    left: impl Fn() -> u32,
+    taken: impl Fn() -> u32,
+) -> TestResult {
     let (mut given, mut killed) = (0, 0);
     for _ in 0..kills() {
-        for _ in 0..3 {
-            permits.release()?;
-            given += 1;
-        }
+        (0..3).for_each(|_| give());
+        given += 3;
         crew.kill_one()?;
         killed += 1;
         // Those who live take all, without anybody's help.
-        until(|| permits.get_value() == 0);
+        until(|| left() == 0);
     }
     // Each of the dead has taken one along at most.
-    until(|| given <= taken.get_value() + killed);
+    until(|| given <= taken() + killed);
     crew.end()?;
-    assert!(taken.get_value() <= given);
+    assert!(taken() <= given && left() == 0);
     Ok(())
 }
 
@@ -146,20 +154,8 @@ fn permits_that_were_taken_come_back_to_the_living(ctx: &Context) -> TestResult 
         let args = (permits.clone(), taken.clone());
         ctx.process().daemon(true).start(take_bounded, args)
     };
-    let mut crew = Crew::new(3, start)?;
-    let (mut given, mut killed) = (0, 0);
-    for _ in 0..kills() {
-        for _ in 0..3 {
-            permits.release()?;
-            given += 1;
-        }
-        crew.kill_one()?;
-        killed += 1;
-        until(|| permits.get_value() == 0);
-    }
-    until(|| given <= taken.get_value() + killed);
-    crew.end()?;
-    assert!(taken.get_value() <= given && permits.get_value() == 0);
+    let give = || permits.release().unwrap();
+    feed(Crew::new(3, start)?, give, || permits.get_value(), || taken.get_value())?;
     (0..most).try_for_each(|_| permits.release())?;
     assert!(permits.release().is_err(), "that is one more than there ever were");
     Ok(())

@@ -3,7 +3,7 @@
 use std::{fs, thread, time::Duration};
 
 use multiproc::{Context, Failure};
-use multiproc_tests::{TestResult, context_named, each_start_method, in_child, name_of};
+use multiproc_tests::{TestResult, context_named, each_start_method, in_child, name_of, procfs};
 
 use crate::{pool, square};
 
@@ -21,35 +21,26 @@ fn be_idle(method: String) -> Result<(), Failure> {
     let pool = pool(&context_named(&method), 4)?;
     pool.map(square, 0..1000)?;
     let workers = pool.stats().workers.into_iter();
-    let mut tasks: Vec<_> =
-        workers.filter_map(|worker| Some(format!("/proc/{}", worker.pid?))).collect();
+    let mut tasks: Vec<u32> = workers.filter_map(|worker| worker.pid).collect();
     assert_eq!(tasks.len(), 4);
     for task in fs::read_dir("/proc/self/task")? {
         let path = task?.path();
         // One that ends meanwhile is none of ours.
-        let name = fs::read_to_string(path.join("comm")).unwrap_or_default();
-        if name.starts_with("multiproc") {
-            tasks.push(path.display().to_string());
+        let comm = fs::read_to_string(path.join("comm")).unwrap_or_default();
+        if comm.starts_with("multiproc") {
+            let name = path.file_name().and_then(|name| name.to_str()).ok_or("no name")?;
+            tasks.push(name.parse()?);
         }
     }
+    let switches =
+        || tasks.iter().map(|task| procfs::switches(*task)).collect::<Result<Vec<_>, _>>();
     // After the last call it takes a moment until all have gone to sleep; from then on none runs any more.
     for _ in 0..LOOKS {
-        let before = switches(&tasks)?;
+        let before = switches()?;
         thread::sleep(LOOK);
-        if switches(&tasks)? == before {
+        if switches()? == before {
             return Ok(());
         }
     }
     Err("somebody goes on running".into())
-}
-
-/// How often each was put on a core or off it.
-fn switches(tasks: &[String]) -> Result<Vec<String>, Failure> {
-    tasks
-        .iter()
-        .map(|task| {
-            let status = fs::read_to_string(format!("{task}/status"))?;
-            Ok(status.lines().filter(|line| line.contains("ctxt_switches")).collect())
-        })
-        .collect()
 }

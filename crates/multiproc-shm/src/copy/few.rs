@@ -1,7 +1,7 @@
 //! Copies of few bytes by the processor's widest plain moves: shorter than the way to the C library's routine.
 //!
 //! Each copy is one or two pairs of moves that may overlap, so there is no loop. It is made in an assembly block for the
-//! reason that the module around this one gives; the code that it stands for is the same.
+//! reason that the module around this one gives; the code that it stands for has one or two relaxed accesses for each byte.
 
 use std::arch::asm;
 

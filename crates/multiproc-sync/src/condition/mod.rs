@@ -227,6 +227,8 @@ impl Condition {
 
     /// Lets up to `count` of those who wait go, the first that came first, once they get the lock.
     ///
+    /// Once 512 have come behind one that waits still, the order of the others is any.
+    ///
     /// # Errors
     ///
     /// [`ConditionError::NotOwned`] if the calling thread does not hold the lock; [`ConditionError::Sync`].
@@ -260,13 +262,17 @@ impl Condition {
         let slot = raw.enter(me).ok_or(ConditionError::TooMany)?;
         let nested = self.lock.release_all();
         let ended = raw.wait(&slot, patience);
+        let notified = ended == Ended::Notified;
         let is_afar = || raw.cores.are_apart();
-        let acquired = self.lock.take_again(nested, is_afar, || raw.find_guard());
-        if acquired.is_ok() {
+        let acquired = self.lock.take_again(nested, is_afar, || {
+            if notified {
+                raw.find_guard();
+            }
+        });
+        if notified {
             raw.leave(&slot);
         }
         drop(owed);
-        let notified = ended == Ended::Notified;
         if acquired?.owner_died() {
             return Err(ConditionError::OwnerDied { notified });
         }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::{
     MutexError, SyncError,
-    place::{Kind, Place},
+    place::{Kind, LOCK, LOCK_SIZE, Place},
     protocol::{
         lock::{RawLock, Stop, Taken, name_in},
         patience::Patience,
@@ -21,11 +21,8 @@ mod guard;
 
 pub use guard::MutexGuard;
 
-/// Eight bytes.
-const WORD: usize = 0;
-const BELL: usize = 8;
 /// Two flags: the next ones.
-const DOUBT: usize = 12;
+const DOUBT: usize = LOCK_SIZE;
 /// From when a holder has died with the lock until the value has been repaired.
 const IN_DOUBT: u32 = 1;
 /// While one holds the lock who took it in a panic, so that its panic is not one with the value in hand.
@@ -93,14 +90,7 @@ impl<T: Shareable> Mutex<T> {
     /// [`MutexError::Nested`] if the calling thread has it already; [`MutexError::Sync`].
     #[inline(always)]
     pub fn lock(&self) -> Result<MutexGuard<'_, T>, MutexError> {
-        let me = self.place.holder_if_known();
-        if me != 0 && self.raw().take_free(me) {
-            if self.place.word(DOUBT).load(Relaxed) == 0 {
-                return Ok(MutexGuard::new(self));
-            }
-            return self.refuse();
-        }
-        self.lock_slowly()
+        if self.take_free() { self.checked() } else { self.lock_slowly() }
     }
 
     #[cold]
@@ -116,7 +106,13 @@ impl<T: Shareable> Mutex<T> {
     /// # Errors
     ///
     /// As [`lock`](Self::lock), without [`MutexError::Nested`].
+    #[inline]
     pub fn try_lock(&self) -> Result<Option<MutexGuard<'_, T>>, MutexError> {
+        if self.take_free() { self.checked().map(Some) } else { self.try_lock_slowly() }
+    }
+
+    #[cold]
+    fn try_lock_slowly(&self) -> Result<Option<MutexGuard<'_, T>>, MutexError> {
         let me = self.place.holder().map_err(SyncError::from)?;
         match self.raw().try_take(me) {
             Some(taken) => {
@@ -172,12 +168,10 @@ impl<T: Shareable> Mutex<T> {
     #[cold]
     fn wait(&self, patience: &mut Patience) -> Result<bool, MutexError> {
         let me = self.place.holder().map_err(SyncError::from)?;
-        let taken = match self.raw().try_take(me) {
-            Some(taken) => Ok(taken),
-            None if self.place.wide(WORD).load(Relaxed) == me => return Err(MutexError::Nested),
-            None => self.raw().take(me, patience),
-        };
-        match taken {
+        if self.place.wide(LOCK).load(Relaxed) == me {
+            return Err(MutexError::Nested);
+        }
+        match self.raw().take(me, patience) {
             Ok(taken) => {
                 self.taken(taken);
                 Ok(true)
@@ -195,15 +189,26 @@ impl<T: Shareable> Mutex<T> {
         }
     }
 
+    /// Takes a free lock; false also where the process has no name in the table yet.
+    #[inline(always)]
+    fn take_free(&self) -> bool {
+        let me = self.place.holder_if_known();
+        me != 0 && self.raw().take_free(me)
+    }
+
     /// With the lock taken: hands out the value unless it is in doubt.
+    #[inline(always)]
     fn checked(&self) -> Result<MutexGuard<'_, T>, MutexError> {
-        let guard = MutexGuard::new(self);
-        if self.is_in_doubt() { Err(MutexError::OwnerDied) } else { Ok(guard) }
+        if self.place.word(DOUBT).load(Relaxed) == 0 {
+            return Ok(MutexGuard::new(self));
+        }
+        self.refuse()
     }
 
     #[cold]
     fn refuse(&self) -> Result<MutexGuard<'_, T>, MutexError> {
-        self.checked()
+        let guard = MutexGuard::new(self);
+        if self.is_in_doubt() { Err(MutexError::OwnerDied) } else { Ok(guard) }
     }
 
     /// With the lock held: makes a value of the bytes that somebody has left who was killed while it wrote them.
@@ -230,15 +235,14 @@ impl<T: Shareable> Mutex<T> {
 impl<T> Mutex<T> {
     #[inline]
     fn raw(&self) -> RawLock<'_, Place> {
-        let place = &self.place;
-        RawLock { world: place, word: place.wide(WORD), bell: place.word(BELL) }
+        self.place.raw_lock()
     }
 
     /// True if this process has the lock: a forked child may have a copy of the guard, and not the lock.
     #[inline]
     fn is_held_here(&self) -> bool {
         let me = self.place.table().me_if_known();
-        me != 0 && name_in(self.place.wide(WORD).load(Relaxed)) == me
+        me != 0 && name_in(self.place.wide(LOCK).load(Relaxed)) == me
     }
 
     /// With the lock taken in a panic.
@@ -279,7 +283,7 @@ impl<T> Clone for Mutex<T> {
 
 impl<T> fmt::Debug for Mutex<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let locked = self.place.wide(WORD).load(Relaxed) != 0;
+        let locked = self.place.wide(LOCK).load(Relaxed) != 0;
         let in_doubt = self.place.word(DOUBT).load(Relaxed) & IN_DOUBT != 0;
         f.debug_struct("Mutex")
             .field("locked", &locked)

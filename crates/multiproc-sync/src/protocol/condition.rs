@@ -3,7 +3,7 @@
 use multiproc_sys::primitive::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 use super::{
-    hint::Cores,
+    hint::{Cores, note},
     lock::{RawLock, Stop},
     patience::Patience,
     world::{Atomic, Attention, Life, Sleep, World},
@@ -91,9 +91,11 @@ impl<'a, W: World, S: Fn(u32) -> Slot<'a, W::Word>> RawCondition<'a, W, S> {
     }
 
     fn occupy(&self, slot: &Slot<'a, W::Word>, me: u32) {
+        // What was given to one who has died goes to who takes its slot, for nobody can find it afterwards.
+        let given = is_notified(slot.state.load(Acquire));
         slot.watched.store(0, Relaxed);
         slot.core.store(self.world.core(), Relaxed);
-        slot.state.store(WAITING | me, Release);
+        slot.state.store(if given { NOTIFIED } else { WAITING } | me, Release);
     }
 
     /// Without the lock: waits in a slot until notified.
@@ -105,10 +107,10 @@ impl<'a, W: World, S: Fn(u32) -> Slot<'a, W::Word>> RawCondition<'a, W, S> {
             return Ended::Notified;
         }
         let mut alert = 0;
-        loop {
+        let ended = loop {
             let now = slot.state.load(Acquire);
             if !is_waiting(now) {
-                return Ended::Notified;
+                break Ended::Notified;
             }
             if 0 < alert {
                 // Somebody was killed, or is being killed, or is about to wait where it cannot be seen: what was given to
@@ -117,6 +119,7 @@ impl<'a, W: World, S: Fn(u32) -> Slot<'a, W::Word>> RawCondition<'a, W, S> {
                     continue;
                 }
                 self.wake_again(slot);
+                alert -= 1;
             }
             // Whose death this one has to hear of: of those on their way, who may be killed before this one sleeps; else of
             // who may notify it next, see `rouse`.
@@ -134,10 +137,7 @@ impl<'a, W: World, S: Fn(u32) -> Slot<'a, W::Word>> RawCondition<'a, W, S> {
                     continue;
                 }
                 _ if alert == 0 => (Attention::Bell, 0),
-                _ => {
-                    alert -= 1;
-                    (Attention::Often, 0)
-                }
+                _ => (Attention::Often, 0),
             };
             slot.watched.store(watched, Relaxed);
             // Who notifies this one either did so before, and is seen here, or sees that it has to be woken.
@@ -147,14 +147,21 @@ impl<'a, W: World, S: Fn(u32) -> Slot<'a, W::Word>> RawCondition<'a, W, S> {
             }
             let words = [(slot.state, asleep), (self.bell, 0)];
             match self.world.sleep(&words, None, &attention, patience) {
-                Sleep::Woken => alert = ALERT,
+                // By this one's slot: it is notified. A wake-up by another word would not be hidden by that.
+                Sleep::Woken => {}
+                Sleep::Beside => alert = ALERT,
                 Sleep::Look if patience.is_endless() && self.world.is_abandoned() => {
-                    return self.stop(slot, Stop::Abandoned);
+                    break self.stop(slot, Stop::Abandoned);
                 }
                 Sleep::Look => alert = alert.max(1),
-                Sleep::Over => return self.stop(slot, Stop::Over),
+                Sleep::Over => break self.stop(slot, Stop::Over),
             }
+        };
+        if 0 < alert {
+            // There may be more to inherit, or it is not to be seen yet, and nobody else has been told.
+            self.find_guard();
         }
+        ended
     }
 
     /// The name of the process that may be the next to notify the process `me`, and can then have it wait for the lock, if
@@ -174,16 +181,15 @@ impl<'a, W: World, S: Fn(u32) -> Slot<'a, W::Word>> RawCondition<'a, W, S> {
         }
     }
 
-    /// Before a notified waiter waits for the lock, where it owes to others than those that wait here: has one of these
-    /// watch over it.
+    /// Has one of those that wait look around: before a notified waiter waits for the lock, where it owes to others than
+    /// these; and before one leaves that was to look itself.
     pub(crate) fn find_guard(&self) {
         self.world.wake_one(self.bell);
     }
 
-    /// Under the lock: the waiter has left.
+    /// A notified waiter has left. One that was not has left by itself, and its slot may be another's by now.
     pub(crate) fn leave(&self, slot: &Slot<'a, W::Word>) {
         slot.state.store(0, Release);
-        self.skip_free();
     }
 
     /// With the lock held: lets up to `count` waiters go, the first that came first; returns how many.
@@ -227,9 +233,7 @@ impl<'a, W: World, S: Fn(u32) -> Slot<'a, W::Word>> RawCondition<'a, W, S> {
     fn note(&self, slot: &Slot<'a, W::Word>, notifier: u32, notified: u32) {
         self.cores.note(slot.core.load(Relaxed));
         for (word, name) in self.last.iter().zip([notifier, notified]) {
-            if word.load(Relaxed) != name {
-                word.store(name, Relaxed);
-            }
+            note(*word, name);
         }
     }
 
@@ -257,22 +261,16 @@ impl<'a, W: World, S: Fn(u32) -> Slot<'a, W::Word>> RawCondition<'a, W, S> {
         let Some(lost) = self.slots().find(dead) else { return false };
         let (now, given) = (mine.state.load(Acquire), lost.state.load(Acquire));
         if !is_waiting(now) {
-            // It was meant for us, and the other's goes to the next that looks.
-            self.world.wake_one(self.bell);
+            // Somebody has notified us, and the other's goes to the next that looks.
             return true;
         }
         if !is_notified(given) {
             return false;
         }
         let next = NOTIFIED | now & NAME;
-        let ours = mine.state.compare_exchange(now, next, AcqRel, Relaxed).is_ok();
-        let theirs = ours && lost.state.compare_exchange(given, 0, AcqRel, Relaxed).is_ok();
-        if ours && !theirs {
-            // Two looked at one moment. The other has it; this one is woken for nothing, which is better than never.
-            return true;
-        }
-        if self.slots().any(|slot| dead(&slot)) {
-            self.world.wake_one(self.bell);
+        if mine.state.compare_exchange(now, next, AcqRel, Relaxed).is_ok() {
+            // Where two look at one moment, one of them is woken for nothing, which is better than never.
+            let _ = lost.state.compare_exchange(given, 0, AcqRel, Relaxed);
         }
         true
     }

@@ -74,11 +74,10 @@ impl<W: World> RawEvent<'_, W> {
                 continue;
             }
             match self.world.sleep(&[(self.bell, asleep)], None, &Attention::Bell, patience) {
-                Sleep::Woken => {}
                 Sleep::Look if patience.is_endless() && self.world.is_abandoned() => {
                     return Err(Stop::Abandoned);
                 }
-                Sleep::Look => {}
+                Sleep::Woken | Sleep::Beside | Sleep::Look => {}
                 Sleep::Over => {
                     let state = self.state.load(Acquire);
                     return if state != before { Ok(()) } else { Err(Stop::Over) };

@@ -11,22 +11,31 @@ pub(super) const LOOKS: usize = 2000;
 pub(crate) fn look_across<W: World>(
     world: &W,
     last: &W::Word,
-    mut is_over: impl FnMut() -> bool,
+    is_over: impl FnMut() -> bool,
 ) -> bool {
     let far = last.load(Relaxed);
-    far != 0 && far != world.core() && (0..LOOKS).any(|_| is_over() || !world.relax()) && is_over()
+    far != 0 && far != world.core() && look(world, is_over)
 }
 
-/// Notes the core on which something was done that others wait for. It is a hint, stored only when it changes.
+fn look<W: World>(world: &W, mut is_over: impl FnMut() -> bool) -> bool {
+    (0..LOOKS).any(|_| is_over() || !world.relax()) && is_over()
+}
+
+/// Stores a hint, if it has changed: others may be reading it.
 #[inline]
-pub(crate) fn note_core<W: World>(world: &W, last: &W::Word) {
-    let here = world.core();
-    if last.load(Relaxed) != here {
-        last.store(here, Relaxed);
+pub(super) fn note<W: Atomic<u32>>(word: &W, hint: u32) {
+    if word.load(Relaxed) != hint {
+        word.store(hint, Relaxed);
     }
 }
 
-/// The cores of the two who had to do with each other last, in one word, which is stored only when it changes.
+/// Notes the core on which something was done that others wait for.
+#[inline]
+pub(crate) fn note_core<W: World>(world: &W, last: &W::Word) {
+    note(last, world.core());
+}
+
+/// The cores of the two who had to do with each other last, in one word.
 ///
 /// The one who notified somebody may be the next who waits, and then waits for the other.
 pub(crate) struct Cores<'a, W: World> {
@@ -40,10 +49,7 @@ const LOW: u32 = (1 << HALF) - 1;
 impl<W: World> Cores<'_, W> {
     /// Notes that this one, where it runs now, has notified one who runs on core `other`.
     pub(crate) fn note(&self, other: u32) {
-        let both = (self.world.core() & LOW) | (other << HALF);
-        if self.word.load(Relaxed) != both {
-            self.word.store(both, Relaxed);
-        }
+        note(self.word, (self.world.core() & LOW) | (other << HALF));
     }
 
     /// True if one of the two ran on another core than this.
@@ -55,7 +61,7 @@ impl<W: World> Cores<'_, W> {
     }
 
     /// Looks whether `is_over`, for a while, if it may come from another core.
-    pub(crate) fn look_across(&self, mut is_over: impl FnMut() -> bool) -> bool {
-        self.are_apart() && (0..LOOKS).any(|_| is_over() || !self.world.relax()) && is_over()
+    pub(crate) fn look_across(&self, is_over: impl FnMut() -> bool) -> bool {
+        self.are_apart() && look(self.world, is_over)
     }
 }

@@ -115,11 +115,10 @@ impl<W: World> RawLock<'_, W> {
             // The word as well: had the lock changed hands by now, we would watch the wrong one.
             let held = Some((self.word, name_in(holder)));
             match self.world.sleep(&[(self.bell, bell)], held, &attention, patience) {
-                Sleep::Woken => {}
                 Sleep::Look if patience.is_endless() && self.world.is_abandoned() => {
                     return Err(Stop::Abandoned);
                 }
-                Sleep::Look => {}
+                Sleep::Woken | Sleep::Beside | Sleep::Look => {}
                 Sleep::Over => {
                     // The lock may have become free, or its holder died, at the last moment.
                     let taken = self.try_take(me);
@@ -218,9 +217,12 @@ impl<W: World> RawLock<'_, W> {
             let _ = self.bell.compare_exchange(MOVED, 0, AcqRel, Relaxed);
             return false;
         }
+        // The release before ours may have rung as late as this, before there was anybody to wake.
+        self.bell.fetch_or(MOVED, AcqRel);
         if self.word.fetch_or(0, AcqRel) != me {
-            // Somebody else has given the lock back, perhaps before the bell could be seen.
-            self.world.wake_one(self.bell);
+            // Somebody else has given the lock back, perhaps before the bell could be seen. Others may sleep in front by now.
+            self.bell.fetch_or(WAITERS, AcqRel);
+            self.ring();
         }
         true
     }

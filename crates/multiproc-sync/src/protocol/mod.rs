@@ -14,3 +14,5 @@ pub(crate) mod barrier;
 
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod played;

@@ -71,6 +71,7 @@ impl World for Place {
         }
         match wake {
             Wake::Retry => Sleep::Woken,
+            Wake::Beside => Sleep::Beside,
             Wake::TimedOut if is_last && patience.is_over() => Sleep::Over,
             Wake::TimedOut => {
                 patience.lengthen(often || (1 < count && several.is_none()));

@@ -56,11 +56,10 @@ impl<W: World> RawSemaphore<'_, W> {
                 continue;
             }
             match self.world.sleep(&[(self.bell, WAITERS)], None, &Attention::Bell, patience) {
-                Sleep::Woken => {}
                 Sleep::Look if patience.is_endless() && self.world.is_abandoned() => {
                     return Err(Stop::Abandoned);
                 }
-                Sleep::Look => {}
+                Sleep::Woken | Sleep::Beside | Sleep::Look => {}
                 Sleep::Over => return if self.try_take() { Ok(()) } else { Err(Stop::Over) },
             }
         }

@@ -78,6 +78,8 @@ pub(crate) enum Attention<'a, W> {
 pub(crate) enum Sleep {
     /// Perhaps somebody woke us.
     Woken,
+    /// Somebody woke us, by another word than the first.
+    Beside,
     /// It is time to look around.
     Look,
     /// The deadline has passed.

@@ -4,6 +4,7 @@ use multiproc::{
     Barrier, BoundedSemaphore, Condition, Event, Lock, Semaphore,
     synchronize::{Acquired, BarrierError, ConditionError},
 };
+use multiproc_tests::sleeping::{until_waiting, waiting};
 
 use crate::{
     Outcome,
@@ -150,16 +151,8 @@ pub(crate) fn sleepers(condition: &Condition, count: usize) -> Dependants {
             other => other.expect("it is notified"),
         }
     });
-    until(|| waiting(condition) == count);
+    until_waiting(condition, count);
     all
-}
-
-/// How many wait, as the `Debug` form says it.
-pub(crate) fn waiting(condition: &Condition) -> usize {
-    let text = format!("{condition:?}");
-    let number =
-        text.rsplit_once("waiting: ").map(|(_, number)| number.trim_end_matches([' ', '}']));
-    number.and_then(|number| number.parse().ok()).expect("it says so")
 }
 
 pub(crate) fn notify_all(condition: &Condition) -> Outcome {
@@ -250,7 +243,7 @@ fn be_notified(point: usize, condition: &Condition) -> Outcome {
                 }
             }
         });
-        until(|| waiting(condition) == 3);
+        until_waiting(condition, 3);
         all.until_asleep();
         behind = Some(all);
         let _guard = condition.guard().expect("a lock");

@@ -10,7 +10,10 @@ use multiproc::{
     simplex,
     synchronize::ConditionError,
 };
-use multiproc_tests::{TestResult, interrupts};
+use multiproc_tests::{
+    TestResult, interrupts,
+    sleeping::{until_waiting, waiting},
+};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{SHORT, another, sent, takes_its_time, until_asleep};
@@ -89,19 +92,6 @@ impl Sleepers {
         }
         assert!(self.woken.try_recv().is_err(), "nobody was woken twice");
         Ok(())
-    }
-}
-
-/// How many wait, as the `Debug` form says it.
-fn waiting(condition: &Condition) -> usize {
-    let text = format!("{condition:?}");
-    let (_, number) = text.rsplit_once("waiting: ").expect("it says so");
-    number.trim_end_matches([' ', '}']).parse().expect("a number")
-}
-
-fn until_waiting(condition: &Condition, count: usize) {
-    while waiting(condition) != count {
-        std::thread::yield_now();
     }
 }
 
