@@ -9,7 +9,7 @@ use super::super::*;
 use crate::{
     calls::Calls,
     job::Local,
-    worker::{Claims, Death, Given, Order},
+    worker::{Claims, Death, Given, How, Order},
 };
 use multiproc_sys::board::Board;
 
@@ -126,7 +126,7 @@ impl Worker for Puppet {
 impl Puppet {
     /// Begins the call with this number; false if it was taken back.
     pub(super) fn begin(&self, seq: u64) -> bool {
-        Claims::new(&self.board, seq, 1, true).claim()
+        Claims::new(&self.board, seq, 1, How { is_timed: true, ..How::default() }).claim()
     }
 
     pub(super) fn say(&self, answer: Answer) {
@@ -172,7 +172,7 @@ impl Play {
 
     pub(super) fn with(settings: Settings) -> Self {
         let size = settings.size;
-        let calls: Calls<(u8,), u8> = Calls::wire(|x: u8| x).unwrap();
+        let calls = Calls::<(u8,), u8, _>::wire(|x: u8| x).unwrap();
         let job = Job::new(calls.program);
         let mut play = Self { scheduler: Scheduler::new(settings, true), workers: vec![], job };
         (0..size).for_each(|_| play.add(Mood::Willing));
@@ -192,7 +192,7 @@ impl Play {
 
     /// Submits tasks of so many calls each.
     pub(super) fn submit(&mut self, counts: &[usize]) {
-        let calls: Calls<(u8,), u8> = Calls::wire(|x: u8| x).unwrap();
+        let calls = Calls::<(u8,), u8, _>::wire(|x: u8| x).unwrap();
         let mut packer = calls.packer(self.job.clone(), usize::MAX);
         let mut tasks = Vec::new();
         for count in counts {
