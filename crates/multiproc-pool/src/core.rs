@@ -109,8 +109,9 @@ impl Core {
         let ticket = self.ticket(&calls);
         let mut gather = Gather::new(items.size_hint().0);
         let total = self.send_all(&ticket, &calls, items, chunksize, |mut queued| {
-            // While the rest is read, what is done is taken: neither has to lie about.
-            while queued > self.hub.size() * AHEAD {
+            // While the rest is read, what is done is taken: neither has to lie about. What others have queued is
+            // not waited for.
+            while queued > self.hub.size() * AHEAD && ticket.job.is_away() {
                 gather.take(&ticket, calls.append);
                 if !ticket.hub.wait_some(&ticket.job, None) {
                     return Err(TaskError::NotRunning);

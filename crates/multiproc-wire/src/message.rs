@@ -167,6 +167,7 @@ pub fn encode_into_with<T: Serialize + ?Sized>(
 /// assert_eq!(multiproc_wire::decode::<(u8, String)>(&file, vec![])?, (7, long));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[inline]
 pub fn encode_spilling<'a, T: Serialize + ?Sized>(
     value: &T,
     bytes: &'a mut Vec<u8>,

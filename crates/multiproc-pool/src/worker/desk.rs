@@ -85,13 +85,12 @@ impl<'a> Desk<'a> {
             return None;
         }
         self.is_at_call = true;
-        Some(match &mut self.calls {
-            Calls::Items(calls) => {
-                calls.next().ok_or_else(too_few).and_then(|item| plain_value(item.bytes))
-            }
-            Calls::Alone(bytes, _) => plain_value(bytes),
-            _ => Err(too_few()),
-        })
+        let bytes = match &mut self.calls {
+            Calls::Items(calls) => calls.next().map(|item| item.bytes),
+            Calls::Alone(bytes, _) => Some(*bytes),
+            _ => None,
+        };
+        Some(bytes.map_or_else(|| Err(too_few()), plain_value))
     }
 
     #[cold]
@@ -209,17 +208,20 @@ impl Outbox {
             self.mailbox.give_large(large);
         }
         self.left -= 1;
-        if self.left == 0 {
-            self.left = self.chunk;
-            self.send();
-        } else {
-            self.send_if_due();
+        self.until -= 1;
+        if self.left == 0 || self.until == 0 || self.answers.bytes.len() > PORTION {
+            self.send_what_is_due();
         }
     }
 
-    #[inline]
-    fn send_if_due(&mut self) {
-        self.until -= 1;
+    #[inline(never)]
+    fn send_what_is_due(&mut self) {
+        if self.left == 0 {
+            self.left = self.chunk;
+            // Who sends each as it comes need not look at the clock.
+            self.until += 1;
+            return self.send();
+        }
         if self.until == 0 {
             let now = now();
             // As long as calls are fast the clock is not looked at after each.

@@ -152,6 +152,7 @@ impl Mailbox {
     }
 
     /// Gives a result that stands alone.
+    #[cold]
     pub(super) fn give_large(&mut self, large: Large) {
         let is_error = large.is_error;
         match large.into_block() {

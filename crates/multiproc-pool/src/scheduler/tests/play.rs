@@ -23,6 +23,8 @@ pub(super) struct Puppet {
     pub(super) is_killed: Mutex<bool>,
     /// The numbers of the calls that it could still begin when it was killed.
     pub(super) begun_late: Mutex<Vec<u64>>,
+    /// The number of the first call that it has not begun.
+    next: Mutex<u64>,
     pub(super) mood: Mutex<Mood>,
     board: Board,
     fd: OwnedFd,
@@ -46,6 +48,7 @@ pub(super) fn puppet(mood: Mood) -> Arc<Puppet> {
         is_stopped: Mutex::default(),
         is_killed: Mutex::default(),
         begun_late: Mutex::default(),
+        next: Mutex::default(),
         mood: Mutex::new(mood),
         board,
         fd,
@@ -124,9 +127,15 @@ impl Worker for Puppet {
 }
 
 impl Puppet {
-    /// Begins the call with this number; false if it was taken back.
+    /// Begins the call with this number; false if it was taken back, or is not the next one of a worker that goes in order.
     pub(super) fn begin(&self, seq: u64) -> bool {
-        Claims::new(&self.board, seq, 1, How { is_timed: true, ..How::default() }).claim()
+        let mut next = self.next.lock().unwrap();
+        let how = How { is_timed: true, ..How::default() };
+        let begins = *next <= seq && Claims::new(&self.board, seq, 1, how).claim();
+        if begins {
+            *next = seq + 1;
+        }
+        begins
     }
 
     pub(super) fn say(&self, answer: Answer) {
