@@ -4,6 +4,7 @@ mod array;
 mod connection;
 mod crowd;
 mod idle;
+mod idle_pool;
 mod manager;
 mod plans;
 mod pool;
@@ -68,6 +69,8 @@ enum Work {
     Flow(usize, u32),
     /// Use a pool.
     Pool(pool::Work),
+    /// Watch a pool that nobody uses.
+    IdlePool(Method),
     /// Have clients of a manager make so many calls each a round.
     Manager(manager::What, usize),
     /// Have one client among thousands make its calls.
@@ -82,6 +85,7 @@ pub(crate) fn serve(name: &str) -> Result<()> {
         Work::Start(method, count) => Box::new(start::Start::new(method, count)?),
         Work::Idle(method) => Box::new(idle::Idle::new(method)),
         Work::Pool(work) => Box::new(pool::Pools::new(work)?),
+        Work::IdlePool(method) => Box::new(idle_pool::IdlePool::new(method)),
         Work::Arrays(len) => Box::new(array::Arrays::new(len)?),
         Work::Manager(what, count) => Box::new(manager::Managers::new(what, count)?),
         Work::Crowd => Box::new(crowd::Crowd::new()?),

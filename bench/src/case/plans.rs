@@ -301,6 +301,18 @@ pub(crate) const PLANS: &[Plan] = &[
         work: Work::Pool(pool::Work::Bytes),
     },
     alone(
+        "pool.idle.fork",
+        &["pool.idle.fork.cpu", "pool.idle.fork.rss", "pool.idle.fork.pss"],
+        "",
+        Work::IdlePool(Method::Fork),
+    ),
+    alone(
+        "pool.idle.spawn",
+        &["pool.idle.spawn.cpu", "pool.idle.spawn.rss", "pool.idle.spawn.pss"],
+        "",
+        Work::IdlePool(Method::Spawn),
+    ),
+    alone(
         "pool.life.fork",
         &["pool.life.fork"],
         "pool life.fork",

@@ -247,7 +247,7 @@ fn sum(block: &SharedMemory) -> u64 {
     raw::add_up(&bytes[..LARGE])
 }
 
-fn square(x: i64) -> i64 {
+pub(super) fn square(x: i64) -> i64 {
     x.wrapping_mul(x)
 }
 

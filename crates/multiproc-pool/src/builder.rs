@@ -157,7 +157,7 @@ impl Builder {
         self.task_timeout = Some(timeout);
         // So that no result of another call goes down with the worker.
         self.outfit.is_hasty = true;
-        self.outfit.is_timed = true;
+        self.outfit.how.is_timed = true;
         self
     }
 
@@ -165,7 +165,7 @@ impl Builder {
     /// to come to an end. Nothing else happens.
     pub fn soft_task_timeout(mut self, timeout: Duration) -> Self {
         self.outfit.soft_timeout = Some(timeout);
-        self.outfit.is_timed = true;
+        self.outfit.how.is_timed = true;
         self
     }
 
@@ -174,6 +174,11 @@ impl Builder {
     ///
     /// An allocation beyond it fails, which ends a Rust program: the task fails with [`TaskError::WorkerLost`], where
     /// `oom` is true, and the worker is replaced.
+    ///
+    /// Where control groups can be made (version 2; the group above that of this process was handed to its user and
+    /// bounds memory, as with systemd's `Delegate=yes` and `DelegateSubgroup=`), each worker also has one of its own with
+    /// as much. It counts what the worker touches, shared memory and the processes that it starts included, and when that
+    /// becomes too much, the kernel ends all of them: with `oom` true, too.
     pub fn memory_limit(mut self, bytes: u64) -> Self {
         self.outfit.memory_limit = Some(bytes);
         self

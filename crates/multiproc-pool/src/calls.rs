@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use bytemuck::{bytes_of, try_pod_read_unaligned};
+use bytemuck::{bytes_of, pod_read_unaligned, try_pod_read_unaligned};
 use multiproc_image::Function;
 use multiproc_wire::{decode, decode_items};
 use serde::{Serialize, de::DeserializeOwned};
@@ -16,23 +16,86 @@ use crate::{
     job::{Chunks, Done, Input, Job, Local, Outcome, Task},
     later::Later,
     program::{self, Program, WireProgram},
-    sequence::{Block, Body, INLINE, Items, Large, Pushed, Sequence, read_file},
+    sequence::{Block, Body, INLINE, Items, Large, Pushed, Sequence, read_file, short},
 };
 
 /// As soon as so many bytes are together they are on their way.
-const PORTION: usize = INLINE / 2;
+const PORTION: usize = INLINE / 4;
 
 /// A function to be called with `A`s, which makes `R`s of them.
-pub(crate) struct Calls<A, R> {
+pub(crate) struct Calls<A, R, C = Any<A>> {
     pub(crate) program: Program,
-    way: Way<A>,
+    way: Way<A, C>,
     pub(crate) unpack: Unpack<R>,
+    pub(crate) append: Append<R>,
 }
 
 /// Calls its argument with the result of each call, and its place.
 pub(crate) type Unpack<R> = fn(Done, &mut dyn FnMut(usize, Result<R, TaskError>));
 
-impl<A, R> Calls<A, R> {
+/// Appends the results of calls; where one has failed, its error comes instead.
+pub(crate) type Append<R> = fn(Done, &mut Vec<R>) -> Result<(), TaskError>;
+
+/// Adds calls' arguments to a sequence. To know at compile time how makes many small ones cheaper.
+pub(crate) trait Coder<A>: Copy {
+    fn put(self, sequence: &mut Sequence, args: &A) -> Result<Pushed, TaskError>;
+
+    /// The same where that is not known.
+    fn any(self) -> Any<A>;
+}
+
+/// By serde.
+#[derive(Clone, Copy)]
+pub(crate) struct Encoded;
+
+/// As their own bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Plain;
+
+/// Either.
+pub(crate) struct Any<A>(fn(&mut Sequence, &A) -> Result<Pushed, TaskError>);
+
+impl<A> Clone for Any<A> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<A> Copy for Any<A> {}
+
+impl<A: Serialize> Coder<A> for Encoded {
+    #[inline]
+    fn put(self, sequence: &mut Sequence, args: &A) -> Result<Pushed, TaskError> {
+        sequence.push(args).map_err(|err| TaskError::encode(&err))
+    }
+
+    fn any(self) -> Any<A> {
+        Any(|sequence, args| Self.put(sequence, args))
+    }
+}
+
+impl<T: PlainData> Coder<(T,)> for Plain {
+    #[inline]
+    fn put(self, sequence: &mut Sequence, (value,): &(T,)) -> Result<Pushed, TaskError> {
+        Ok(sequence.push_plain(bytes_of(value)))
+    }
+
+    fn any(self) -> Any<(T,)> {
+        Any(|sequence, args| Self.put(sequence, args))
+    }
+}
+
+impl<A> Coder<A> for Any<A> {
+    fn put(self, sequence: &mut Sequence, args: &A) -> Result<Pushed, TaskError> {
+        (self.0)(sequence, args)
+    }
+
+    fn any(self) -> Self {
+        self
+    }
+}
+
+impl<A, R> Calls<A, R, Encoded> {
     /// The calls of a function in processes.
     pub(crate) fn wire<F>(function: F) -> Result<Self, TaskError>
     where
@@ -41,13 +104,26 @@ impl<A, R> Calls<A, R> {
         R: Serialize + DeserializeOwned,
     {
         let program = Program::Wire(WireProgram::new::<F, A>(function)?);
-        Ok(Self { program, way: Way::Wire(put_encoded), unpack: unpack_wire::<R> })
+        let (unpack, append) = (unpack_wire::<R> as Unpack<R>, append_wire::<R> as Append<R>);
+        Ok(Self { program, way: Way::Wire(Encoded), unpack, append })
+    }
+}
+
+impl<A, R, C: Coder<A>> Calls<A, R, C> {
+    /// The same without what is known at compile time.
+    pub(crate) fn any(self) -> Calls<A, R> {
+        let Self { program, way, unpack, append } = self;
+        let way = match way {
+            Way::Wire(coder) => Way::Wire(coder.any()),
+            Way::Local(wrap) => Way::Local(wrap),
+        };
+        Calls { program, way, unpack, append }
     }
 
     /// Makes tasks of calls.
-    pub(crate) fn packer(&self, job: Arc<Job>, chunksize: usize) -> Packer<A> {
+    pub(crate) fn packer(&self, job: Arc<Job>, chunksize: usize) -> Packer<A, C> {
         let pack = match self.way {
-            Way::Wire(put) => Pack::Wire(Sequence::default(), put),
+            Way::Wire(coder) => Pack::Wire(Sequence::default(), coder),
             Way::Local(wrap) => Pack::Local(Vec::new(), wrap),
         };
         let tasks = Vec::new();
@@ -55,7 +131,7 @@ impl<A, R> Calls<A, R> {
     }
 }
 
-impl<T: PlainData, R> Calls<(T,), R> {
+impl<T: PlainData, R> Calls<(T,), R, Plain> {
     /// The calls of a function in processes, of values that are their own bytes.
     pub(crate) fn plain<F>(function: F) -> Result<Self, TaskError>
     where
@@ -63,7 +139,8 @@ impl<T: PlainData, R> Calls<(T,), R> {
         R: PlainData,
     {
         let program = Program::Wire(WireProgram::plain::<F, T>(function)?);
-        Ok(Self { program, way: Way::Wire(put_plain), unpack: unpack_plain::<R> })
+        let (unpack, append) = (unpack_plain::<R> as Unpack<R>, append_plain::<R> as Append<R>);
+        Ok(Self { program, way: Way::Wire(Plain), unpack, append })
     }
 }
 
@@ -77,25 +154,22 @@ impl<A, R> Calls<A, R> {
     {
         let program = program::local(function);
         let way = Way::Local(|calls| Box::new(calls));
-        Self { program, way, unpack: unpack_local::<R> }
+        Self { program, way, unpack: unpack_local::<R>, append: append_local::<R> }
     }
 }
 
-/// Adds a call's arguments to a sequence.
-type Put<A> = fn(&mut Sequence, &A) -> Result<Pushed, TaskError>;
-
 /// How calls are gathered.
-enum Way<A> {
+enum Way<A, C> {
     /// As bytes.
-    Wire(Put<A>),
+    Wire(C),
     /// As they are.
     Local(fn(Vec<A>) -> Local),
 }
 
 /// Makes tasks of calls.
-pub(crate) struct Packer<A> {
+pub(crate) struct Packer<A, C = Any<A>> {
     job: Arc<Job>,
-    pack: Pack<A>,
+    pack: Pack<A, C>,
     pub(crate) chunksize: usize,
     /// The place of the next call.
     pub(crate) place: usize,
@@ -108,18 +182,18 @@ pub(crate) struct Packer<A> {
 }
 
 /// Calls that are no task yet.
-enum Pack<A> {
-    Wire(Sequence, Put<A>),
+enum Pack<A, C> {
+    Wire(Sequence, C),
     Local(Vec<A>, fn(Vec<A>) -> Local),
 }
 
-impl<A> Packer<A> {
+impl<A, C: Coder<A>> Packer<A, C> {
     /// Adds a call. True if it is time to send the tasks that there are. A call whose arguments cannot be encoded is
     /// delivered as failed.
     #[inline]
     pub(crate) fn push(&mut self, args: A) -> bool {
         match &mut self.pack {
-            Pack::Wire(sequence, put) => match put(sequence, &args) {
+            Pack::Wire(sequence, coder) => match coder.put(sequence, &args) {
                 Ok(Pushed::Inside) => {
                     let is_full = sequence.bytes.len() >= PORTION;
                     self.count_one();
@@ -149,6 +223,33 @@ impl<A> Packer<A> {
         }
     }
 
+    /// Adds calls until it is time to send the tasks that there are; false if there are no more calls.
+    pub(crate) fn fill(&mut self, calls: &mut impl Iterator<Item = A>) -> bool {
+        let Pack::Wire(sequence, coder) = &mut self.pack else {
+            return calls.any(|args| self.push(args));
+        };
+        // What changes with each call is held here meanwhile, which is one step less to each.
+        let (coder, mut held) = (*coder, sequence.take());
+        let before = held.count;
+        let last = loop {
+            let Some(args) = calls.next() else { break None };
+            match coder.put(&mut held, &args) {
+                Ok(Pushed::Inside) if held.bytes.len() < PORTION => {}
+                last => break Some(last),
+            }
+        };
+        let inside = held.count - before;
+        *sequence = held;
+        self.count(inside);
+        match last {
+            None => return false,
+            Some(Ok(Pushed::Inside)) => self.cut(false),
+            Some(Ok(Pushed::Large(large))) => self.push_large(large),
+            Some(Err(err)) => self.push_failure(err),
+        }
+        true
+    }
+
     #[inline]
     fn count_one(&mut self) {
         self.place += 1;
@@ -157,6 +258,12 @@ impl<A> Packer<A> {
         if self.within == self.chunksize {
             self.within = 0;
         }
+    }
+
+    fn count(&mut self, calls: usize) {
+        self.place += calls;
+        self.count += calls;
+        self.within = (self.within + calls) % self.chunksize;
     }
 
     #[cold]
@@ -219,7 +326,7 @@ impl<A> Packer<A> {
     }
 }
 
-impl<A> Pack<A> {
+impl<A, C> Pack<A, C> {
     /// Takes the arguments of all calls since the last time.
     fn take(&mut self) -> Input {
         match self {
@@ -237,14 +344,6 @@ impl<A> Pack<A> {
             }
         }
     }
-}
-
-fn put_encoded<A: Serialize>(sequence: &mut Sequence, args: &A) -> Result<Pushed, TaskError> {
-    sequence.push(args).map_err(|err| TaskError::encode(&err))
-}
-
-fn put_plain<T: PlainData>(sequence: &mut Sequence, (value,): &(T,)) -> Result<Pushed, TaskError> {
-    Ok(sequence.push_plain(bytes_of(value)))
 }
 
 fn unpack_wire<R: DeserializeOwned>(done: Done, each: &mut dyn FnMut(usize, Result<R, TaskError>)) {
@@ -268,6 +367,71 @@ fn unpack_wire<R: DeserializeOwned>(done: Done, each: &mut dyn FnMut(usize, Resu
 
 fn unpack_plain<R: PlainData>(done: Done, each: &mut dyn FnMut(usize, Result<R, TaskError>)) {
     unpack_items(done, plain_value, each);
+}
+
+fn append_wire<R: DeserializeOwned>(done: Done, into: &mut Vec<R>) -> Result<(), TaskError> {
+    if let Outcome::Wire { body: Body::Memory(bytes), fds, .. } = &done.outcome
+        && fds.is_empty()
+    {
+        return append_items(bytes, done.count, into, value);
+    }
+    append_each(done, into, unpack_wire)
+}
+
+fn append_plain<R: PlainData>(done: Done, into: &mut Vec<R>) -> Result<(), TaskError> {
+    if let Outcome::Wire { body: Body::Memory(bytes), .. } = &done.outcome {
+        if append_even(bytes, done.count, into) {
+            return Ok(());
+        }
+        return append_items(bytes, done.count, into, plain_value);
+    }
+    append_each(done, into, unpack_plain)
+}
+
+/// Appends values if there are so many of them and nothing else, so that each is where it is to be expected.
+fn append_even<R: PlainData>(bytes: &[u8], count: usize, into: &mut Vec<R>) -> bool {
+    let (step, start) = (1 + size_of::<R>(), into.len());
+    let Some(len) = short(size_of::<R>()).filter(|_| bytes.len() == count * step) else {
+        return false;
+    };
+    let mut odd = 0;
+    into.extend(bytes.chunks_exact(step).map(|item| {
+        odd |= item[0] ^ len;
+        pod_read_unaligned::<R>(&item[1..])
+    }));
+    if odd != 0 {
+        into.truncate(start);
+    }
+    odd == 0
+}
+
+fn append_local<R: 'static>(done: Done, into: &mut Vec<R>) -> Result<(), TaskError> {
+    append_each(done, into, unpack_local)
+}
+
+/// Appends the results in `bytes`, each read by `value`.
+#[inline]
+fn append_items<R>(
+    bytes: &[u8],
+    count: usize,
+    into: &mut Vec<R>,
+    value: impl Fn(&[u8]) -> Result<R, TaskError>,
+) -> Result<(), TaskError> {
+    let end = into.len() + count;
+    for item in Items(bytes).take(count) {
+        into.push(if item.is_error { return Err(error(item.bytes)) } else { value(item.bytes)? });
+    }
+    if into.len() < end { Err(too_few_answers()) } else { Ok(()) }
+}
+
+/// Appends what `unpack` says.
+fn append_each<R>(done: Done, into: &mut Vec<R>, unpack: Unpack<R>) -> Result<(), TaskError> {
+    let mut failed = None;
+    unpack(done, &mut |_, result| match result {
+        Ok(value) => into.push(value),
+        Err(err) => drop(failed.get_or_insert(err)),
+    });
+    failed.map_or(Ok(()), Err)
 }
 
 /// Reads results that came without descriptors, each by `value`.
@@ -328,9 +492,12 @@ fn unpack_with_handles<R: DeserializeOwned>(
 /// Fails the calls from `place` on, for which nothing has come.
 fn too_few<R>(place: usize, end: usize, each: &mut dyn FnMut(usize, Result<R, TaskError>)) {
     if place < end {
-        let err = TaskError::Decode("the worker has answered for fewer calls".into());
-        fail(place, end - place, &err, each);
+        fail(place, end - place, &too_few_answers(), each);
     }
+}
+
+fn too_few_answers() -> TaskError {
+    TaskError::Decode("the worker has answered for fewer calls".into())
 }
 
 fn value<R: DeserializeOwned>(item: &[u8]) -> Result<R, TaskError> {
@@ -378,13 +545,13 @@ fn fail<R>(
 mod tests {
     use super::*;
 
-    fn push(packer: &mut Packer<(u32,)>, calls: u32) {
+    fn push<C: Coder<(u32,)>>(packer: &mut Packer<(u32,), C>, calls: u32) {
         (0..calls).for_each(|x| assert!(!packer.push((x,))));
     }
 
     #[test]
     fn task_of_processes_holds_many_chunks_and_can_be_cut_at_any_call() {
-        let calls: Calls<(u32,), u32> = Calls::wire(|x: u32| x).unwrap();
+        let calls = Calls::<(u32,), u32, _>::wire(|x: u32| x).unwrap();
         let mut packer = calls.packer(Job::new(calls.program.clone()), 2);
         push(&mut packer, 5);
         let [task] = packer.end().try_into().unwrap();
@@ -398,6 +565,48 @@ mod tests {
         assert_eq!((rest.start, rest.count, rest.chunk_ends()), (4, 1, 1));
         let (light, _) = head.portion(9, 4);
         assert_eq!((light.count, light.weight()), (2, 4));
+    }
+
+    #[test]
+    fn calls_that_are_added_at_once_are_as_those_one_by_one() {
+        let calls = Calls::<(u32,), u32, _>::wire(|x: u32| x).unwrap();
+        let mut one_by_one = calls.packer(Job::new(calls.program.clone()), 7);
+        let mut at_once = calls.packer(Job::new(calls.program.clone()), 7);
+        for x in 0..10_000 {
+            one_by_one.push((x,));
+        }
+        let mut items = (0..10_000).map(|x| (x,));
+        while at_once.fill(&mut items) {}
+        let show = |tasks: Vec<Task>| -> Vec<_> {
+            tasks.iter().map(|task| (task.start, task.count, task.chunk_ends())).collect()
+        };
+        let tasks = show(at_once.end());
+        assert!(tasks.len() > 1);
+        assert_eq!(tasks, show(one_by_one.end()));
+    }
+
+    #[test]
+    fn results_are_appended_in_either_form() {
+        let mut results = Sequence::default();
+        (0..5u32).for_each(|x| drop(results.push_plain(&x.to_ne_bytes())));
+        let done = |bytes: &[u8], count| {
+            let body = Body::Memory(bytes.to_vec());
+            let outcome = Outcome::Wire { body, is_error: false, fds: vec![] };
+            Done { start: 0, count, outcome }
+        };
+        let mut all = vec![9];
+        append_plain(done(&results.bytes, 5), &mut all).unwrap();
+        assert_eq!(all, [9, 0, 1, 2, 3, 4]);
+        assert!(append_plain(done(&results.bytes, 6), &mut all).is_err(), "one is missing");
+        assert!(append_plain::<u16>(done(&results.bytes, 5), &mut vec![]).is_err());
+        results.push_failure(&TaskError::Cancelled);
+        let failed = append_plain(done(&results.bytes, 6), &mut all);
+        assert_eq!(failed, Err(TaskError::Cancelled));
+        let mut words = Sequence::default();
+        ["a", "bc"].iter().for_each(|word| drop(words.push(word)));
+        let mut all: Vec<String> = vec![];
+        append_wire(done(&words.bytes, 2), &mut all).unwrap();
+        assert_eq!(all, ["a", "bc"]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What process pools and thread pools have in common: everything but their bounds.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
@@ -12,13 +13,18 @@ use multiproc_image::{after_fork::generation, threads};
 use crate::{
     AsyncResult, Imap, PoolError, StillOpen, TaskError,
     callbacks::Callbacks,
-    calls::{Calls, Packer, Unpack},
+    calls::{Append, Calls, Coder, Packer, Unpack},
     interrupt::Interrupts,
     job::{Done, Job, Task},
     scheduler::{Phase, Settings},
     shared::{Hub, Shared},
     worker::Workers,
 };
+
+/// How many tasks for each worker wait before more of an input is read.
+const AHEAD: usize = 4;
+/// For how many bytes of results there is room at once.
+const ROOM: usize = 64 << 20;
 
 /// A pool without its bounds.
 pub(crate) struct Core {
@@ -46,15 +52,19 @@ impl Core {
     }
 
     /// One call, waited for.
-    pub(crate) fn apply<A, R>(&self, calls: Calls<A, R>, args: A) -> Result<R, TaskError> {
+    pub(crate) fn apply<A, R, C: Coder<A>>(
+        &self,
+        calls: Calls<A, R, C>,
+        args: A,
+    ) -> Result<R, TaskError> {
         let ticket = self.send_one(&calls, args)?;
         ticket.wait_for_one(calls.unpack)
     }
 
     /// One call.
-    pub(crate) fn apply_async<A, R>(
+    pub(crate) fn apply_async<A, R, C: Coder<A>>(
         &self,
-        calls: Result<Calls<A, R>, TaskError>,
+        calls: Result<Calls<A, R, C>, TaskError>,
         args: A,
     ) -> AsyncResult<R>
     where
@@ -71,7 +81,11 @@ impl Core {
         }
     }
 
-    fn send_one<A, R>(&self, calls: &Calls<A, R>, args: A) -> Result<Ticket, TaskError> {
+    fn send_one<A, R, C: Coder<A>>(
+        &self,
+        calls: &Calls<A, R, C>,
+        args: A,
+    ) -> Result<Ticket, TaskError> {
         self.hub.check_open()?;
         let ticket = self.ticket(calls);
         let mut packer = calls.packer(ticket.job.clone(), 1);
@@ -81,26 +95,34 @@ impl Core {
         Ok(ticket)
     }
 
-    pub(crate) fn ticket<A, R>(&self, calls: &Calls<A, R>) -> Ticket {
+    pub(crate) fn ticket<A, R, C>(&self, calls: &Calls<A, R, C>) -> Ticket {
         Ticket { hub: self.hub.clone(), job: Job::new(calls.program.clone()), keeps: false }
     }
 
     /// A call for each item, waited for.
-    pub(crate) fn map<A, R>(
+    pub(crate) fn map<A, R, C: Coder<A>>(
         &self,
-        calls: Calls<A, R>,
+        calls: Calls<A, R, C>,
         items: impl Iterator<Item = A>,
         chunksize: Option<usize>,
     ) -> Result<Vec<R>, TaskError> {
         let ticket = self.ticket(&calls);
-        let total = self.send_all(&ticket, &calls, items, chunksize)?;
-        let mut gather = Gather::new(total);
-        loop {
-            // First looked at, then waited for: what is done while the rest is read needs no waiting.
-            while let Some(done) = ticket.job.take() {
-                gather.add(done, calls.unpack);
+        let mut gather = Gather::new(items.size_hint().0);
+        let total = self.send_all(&ticket, &calls, items, chunksize, |mut queued| {
+            // While the rest is read, what is done is taken: neither has to lie about. What others have queued is
+            // not waited for.
+            while queued > self.hub.size() * AHEAD && ticket.job.is_away() {
+                gather.take(&ticket, calls.append);
+                if !ticket.hub.wait_some(&ticket.job, None) {
+                    return Err(TaskError::NotRunning);
+                }
+                queued = ticket.hub.queued();
             }
-            if gather.is_complete() {
+            Ok(())
+        })?;
+        loop {
+            gather.take(&ticket, calls.append);
+            if gather.count >= total {
                 return gather.finish();
             }
             if !ticket.hub.wait_some(&ticket.job, None) {
@@ -110,9 +132,9 @@ impl Core {
     }
 
     /// A call for each item.
-    pub(crate) fn map_async<A, R>(
+    pub(crate) fn map_async<A, R, C: Coder<A>>(
         &self,
-        calls: Result<Calls<A, R>, TaskError>,
+        calls: Result<Calls<A, R, C>, TaskError>,
         items: impl Iterator<Item = A>,
         chunksize: Option<usize>,
     ) -> AsyncResult<Vec<R>>
@@ -121,16 +143,16 @@ impl Core {
     {
         let sent = calls.and_then(|calls| {
             let mut ticket = self.ticket(&calls);
-            let total = self.send_all(&ticket, &calls, items, chunksize)?;
+            let total = self.send_all(&ticket, &calls, items, chunksize, |_| Ok(()))?;
             ticket.keeps = true;
-            Ok((ticket, total, calls.unpack))
+            Ok((ticket, total, calls.append))
         });
         match sent {
-            Ok((ticket, total, unpack)) => {
+            Ok((ticket, total, append)) => {
                 self.hub.attend();
                 let collect = move |done: Vec<Done>| {
                     let mut gather = Gather::new(total);
-                    done.into_iter().for_each(|done| gather.add(done, unpack));
+                    done.into_iter().for_each(|done| gather.add(done, append));
                     gather.finish()
                 };
                 AsyncResult::new(ticket, self.callbacks.clone(), Box::new(collect))
@@ -139,24 +161,27 @@ impl Core {
         }
     }
 
-    /// Sends the calls off, in chunks of this size or of Python's default; returns how many there were.
-    fn send_all<A, R>(
+    /// Sends the calls off, in chunks of this size or of Python's default; returns how many there were. `pause` is called
+    /// with how many tasks are queued whenever some were sent.
+    fn send_all<A, R, C: Coder<A>>(
         &self,
         ticket: &Ticket,
-        calls: &Calls<A, R>,
+        calls: &Calls<A, R, C>,
         items: impl Iterator<Item = A>,
         chunksize: Option<usize>,
+        pause: impl FnMut(usize) -> Result<(), TaskError>,
     ) -> Result<usize, TaskError> {
         self.hub.check_open()?;
         let packer = |size| calls.packer(ticket.job.clone(), size);
         let total = match (chunksize, items.size_hint()) {
-            (Some(size), _) => send(ticket, packer(size), items),
+            (Some(size), _) => send(ticket, packer(size), items, pause),
             (None, (len, Some(most))) if len == most => {
-                send(ticket, packer(self.default_chunk(len)), items)
+                send(ticket, packer(self.default_chunk(len)), items, pause)
             }
             (None, _) => {
                 let items: Vec<A> = items.collect();
-                send(ticket, packer(self.default_chunk(items.len())), items.into_iter())
+                let packer = packer(self.default_chunk(items.len()));
+                send(ticket, packer, items.into_iter(), pause)
             }
         }?;
         ticket.job.seal();
@@ -168,13 +193,13 @@ impl Core {
         len.div_ceil(4 * self.hub.size().max(1)).max(1)
     }
 
-    pub(crate) fn imap<I: Iterator, R>(
+    pub(crate) fn imap<I: Iterator, R, C: Coder<(I::Item,)>>(
         &self,
-        calls: Result<Calls<(I::Item,), R>, TaskError>,
+        calls: Result<Calls<(I::Item,), R, C>, TaskError>,
         items: I,
         is_ordered: bool,
     ) -> Imap<'_, I, R> {
-        Imap::new(self, calls, items, is_ordered)
+        Imap::new(self, calls.map(Calls::any), items, is_ordered)
     }
 
     pub(crate) fn resize(&self, size: usize) -> Result<(), PoolError> {
@@ -243,15 +268,14 @@ impl Drop for Core {
     }
 }
 
-fn send<A>(
+fn send<A, C: Coder<A>>(
     ticket: &Ticket,
-    mut packer: Packer<A>,
-    items: impl Iterator<Item = A>,
+    mut packer: Packer<A, C>,
+    mut items: impl Iterator<Item = A>,
+    mut pause: impl FnMut(usize) -> Result<(), TaskError>,
 ) -> Result<usize, TaskError> {
-    for args in items {
-        if packer.push(args) {
-            ticket.submit(packer.take())?;
-        }
+    while packer.fill(&mut items) {
+        pause(ticket.submit(packer.take())?)?;
     }
     ticket.submit(packer.end())?;
     Ok(packer.place)
@@ -266,8 +290,9 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
-    pub(crate) fn submit(&self, tasks: Vec<Task>) -> Result<(), TaskError> {
-        if tasks.is_empty() { Ok(()) } else { self.hub.submit(tasks) }
+    /// Hands tasks over; returns how many are queued.
+    pub(crate) fn submit(&self, tasks: Vec<Task>) -> Result<usize, TaskError> {
+        if tasks.is_empty() { Ok(0) } else { self.hub.submit(tasks) }
     }
 
     fn wait_for_one<R>(&self, unpack: Unpack<R>) -> Result<R, TaskError> {
@@ -297,45 +322,52 @@ fn one<R>(done: Vec<Done>, unpack: Unpack<R>) -> Result<R, TaskError> {
 
 /// The results of all calls, as they come.
 struct Gather<R> {
-    total: usize,
+    /// How many calls are done.
     count: usize,
-    runs: Vec<(usize, Vec<R>)>,
-    /// The first that failed, by place.
-    failed: Option<(usize, TaskError)>,
+    /// The results up to the first that is not there.
+    all: Vec<R>,
+    /// How many calls those are of, and what is done behind them. It is read only when its turn comes, straight to its
+    /// place.
+    reached: usize,
+    ahead: BTreeMap<usize, Done>,
+    /// The first that failed.
+    failed: Option<TaskError>,
 }
 
 impl<R> Gather<R> {
-    fn new(total: usize) -> Self {
-        Self { total, count: 0, runs: Vec::new(), failed: None }
+    fn new(room: usize) -> Self {
+        // An iterator may promise more than there is memory for, and not keep it.
+        let all = Vec::with_capacity(room.min(ROOM / size_of::<R>().max(1)));
+        Self { count: 0, all, reached: 0, ahead: BTreeMap::new(), failed: None }
     }
 
-    fn add(&mut self, done: Done, unpack: Unpack<R>) {
-        let start = done.start;
-        let mut values = Vec::with_capacity(done.count);
-        self.count += done.count;
-        unpack(done, &mut |place, result| match result {
-            Ok(value) => values.push(value),
-            Err(err) => {
-                if self.failed.as_ref().is_none_or(|(first, _)| place < *first) {
-                    self.failed = Some((place, err));
-                }
-            }
-        });
-        self.runs.push((start, values));
-    }
-
-    fn is_complete(&self) -> bool {
-        self.count >= self.total
-    }
-
-    fn finish(mut self) -> Result<Vec<R>, TaskError> {
-        if let Some((_, err)) = self.failed {
-            return Err(err);
+    /// Takes all that is done of a job.
+    fn take(&mut self, ticket: &Ticket, append: Append<R>) {
+        while let Some(done) = ticket.job.take() {
+            self.add(done, append);
         }
-        self.runs.sort_unstable_by_key(|(start, _)| *start);
-        let mut all = Vec::with_capacity(self.total);
-        self.runs.into_iter().for_each(|(_, values)| all.extend(values));
-        Ok(all)
+    }
+
+    fn add(&mut self, done: Done, append: Append<R>) {
+        self.count += done.count;
+        let mut next = if done.start == self.reached {
+            Some(done)
+        } else {
+            self.ahead.insert(done.start, done);
+            None
+        };
+        while let Some(done) = next {
+            self.reached += done.count;
+            // Behind a failure nothing is of interest.
+            if self.failed.is_none() {
+                self.failed = append(done, &mut self.all).err();
+            }
+            next = self.ahead.remove(&self.reached);
+        }
+    }
+
+    fn finish(self) -> Result<Vec<R>, TaskError> {
+        self.failed.map_or(Ok(self.all), Err)
     }
 }
 

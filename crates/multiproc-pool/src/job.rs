@@ -256,6 +256,11 @@ impl Job {
         !inbox.done.is_empty() || inbox.away == 0
     }
 
+    /// True if the pool has calls of it.
+    pub(crate) fn is_away(&self) -> bool {
+        self.inbox().away > 0
+    }
+
     /// True if all calls are done.
     pub(crate) fn is_complete(&self) -> bool {
         let inbox = self.inbox();

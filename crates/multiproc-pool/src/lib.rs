@@ -72,6 +72,7 @@ mod later;
 mod lookout;
 mod supervisor;
 mod reactor;
+mod groups;
 mod oom;
 mod worker;
 

@@ -29,7 +29,7 @@ const TURNS: u32 = 64;
 const HOLD_UP: Duration = Duration::from_micros(500);
 /// Results come fast if so many come within this time.
 const FAST: Duration = Duration::from_micros(100);
-const MOST: u64 = 512;
+const MOST: u64 = 1 << 14;
 
 impl Lookout {
     pub(crate) fn new() -> Self {
@@ -84,8 +84,9 @@ impl<K: Workers> Shared<K> {
             }
         }
         let stride = state.lookout.stride;
-        for (_, worker) in state.scheduler.workers() {
-            worker.call(stride);
+        for (load, worker) in state.scheduler.loads() {
+            // While it does the second half of what it has, it can be given more.
+            worker.call(stride.min(load / 2).max(1));
         }
         fence(SeqCst);
         // Whoever makes room or answers from here on rings.

@@ -1,28 +1,27 @@
 //! Whether the kernel has ended processes for want of memory.
 
-use std::{fs, path::PathBuf};
+use crate::groups::{Group, struck_here};
 
-/// How often it had struck when a worker was started.
+/// What tells it of one worker.
 #[derive(Debug)]
-pub(crate) struct OutOfMemory(Option<u64>);
-
-impl OutOfMemory {
-    /// Looks.
-    pub(crate) fn now() -> Self {
-        Self(count())
-    }
-
-    /// True if it has struck since, in this process's control group.
-    pub(crate) fn has_struck(&self) -> bool {
-        count() > self.0 && self.0.is_some()
-    }
+pub(crate) enum OutOfMemory {
+    /// The group that it has for itself.
+    Group(Group),
+    /// How often the kernel had struck in the group of this process when the worker was started, if that can be known.
+    Before(Option<u64>),
 }
 
-/// How many processes of this control group the kernel has ended so far; none where that cannot be known.
-fn count() -> Option<u64> {
-    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
-    let group = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
-    let path: PathBuf = ["/sys/fs/cgroup", group, "memory.events"].iter().collect();
-    let events = fs::read_to_string(path).ok()?;
-    events.lines().find_map(|line| line.strip_prefix("oom_kill "))?.trim().parse().ok()
+impl OutOfMemory {
+    /// Looks, unless the worker has a group for itself.
+    pub(crate) fn now(group: Option<Group>) -> Self {
+        group.map_or_else(|| Self::Before(struck_here()), Self::Group)
+    }
+
+    /// True if it has struck since.
+    pub(crate) fn has_struck(&self) -> bool {
+        match self {
+            Self::Group(group) => group.has_struck(),
+            Self::Before(before) => before.is_some() && struck_here() > *before,
+        }
+    }
 }

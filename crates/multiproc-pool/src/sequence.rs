@@ -118,8 +118,8 @@ impl Sequence {
         }
         mem::forget(undo);
         let len = self.bytes.len() - start - 1;
-        match u8::try_from(len) {
-            Ok(short) if short <= SHORT => self.bytes[start] = short,
+        match short(len) {
+            Some(short) => self.bytes[start] = short,
             _ if len <= INLINE => self.widen(start, LONG),
             _ => return Ok(self.set_apart(start, held, false)),
         }
@@ -131,8 +131,8 @@ impl Sequence {
     #[inline]
     pub(crate) fn push_plain(&mut self, value: &[u8]) -> Pushed {
         let (start, held) = (self.bytes.len(), self.handles.len());
-        match u8::try_from(value.len()) {
-            Ok(short) if short <= SHORT => {
+        match short(value.len()) {
+            Some(short) => {
                 self.bytes.reserve(1 + value.len());
                 self.bytes.push(short);
                 self.bytes.extend_from_slice(value);
@@ -248,23 +248,49 @@ impl<'a> Items<'a> {
     }
 }
 
+/// How many items there are, at most so many, and where they end.
+pub(crate) fn measure(bytes: &[u8], most: usize) -> (usize, usize) {
+    let (mut count, mut at) = (0, 0);
+    while count < most
+        && let Some(kind) = bytes.get(at)
+    {
+        let before = count;
+        if *kind <= SHORT {
+            // Those of one length lie in steps: where the next one is can be known before this one is read.
+            let step = 1 + usize::from(*kind);
+            while count < most && step <= bytes.len() - at && bytes[at] == *kind {
+                at += step;
+                count += 1;
+                if at == bytes.len() {
+                    return (count, at);
+                }
+            }
+        } else {
+            let mut items = Items(&bytes[at..]);
+            count += usize::from(items.next().is_some());
+            at = bytes.len() - items.0.len();
+        }
+        if count == before {
+            break;
+        }
+    }
+    (count, at)
+}
+
 /// How many bytes the first `count` items take.
 pub(crate) fn extent(bytes: &[u8], count: usize) -> usize {
-    let mut items = Items(bytes);
-    if count > 0 {
-        items.nth(count - 1);
-    }
-    bytes.len() - items.0.len()
+    measure(bytes, count).1
 }
 
 /// How many items fit into so many bytes.
 pub(crate) fn within(bytes: &[u8], weight: usize) -> usize {
-    let mut items = Items(bytes);
-    let mut count = 0;
-    while items.next().is_some() && bytes.len() - items.0.len() <= weight {
-        count += 1;
-    }
-    count
+    measure(&bytes[..weight.min(bytes.len())], usize::MAX).0
+}
+
+/// How a length is written that takes one byte.
+#[inline]
+pub(crate) fn short(len: usize) -> Option<u8> {
+    u8::try_from(len).ok().filter(|short| *short <= SHORT)
 }
 
 /// Bytes of a sequence in memory, or one value in a file.
@@ -399,6 +425,26 @@ mod tests {
             let items: Vec<_> = Items(&bytes).collect();
             assert_eq!((items.len(), items[0].is_error), (1, is_error));
             assert_eq!(multiproc_wire::decode::<String>(items[0].bytes, vec![]).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn measure_agrees_with_the_items() {
+        let mut sequence = Sequence::default();
+        let lengths = [0, 0, 3, 3, 3, 0, 252, 253, 253, 3, 1000, 1, 1];
+        for len in lengths {
+            sequence.push_plain(&vec![7; len]);
+        }
+        let bytes = &sequence.bytes;
+        for count in 0..=lengths.len() + 1 {
+            let mut items = Items(bytes);
+            let taken = items.by_ref().take(count).count();
+            assert_eq!(measure(bytes, count), (taken, bytes.len() - items.0.len()));
+        }
+        for len in 0..bytes.len() {
+            let mut items = Items(&bytes[..len]);
+            let whole = items.by_ref().count();
+            assert_eq!(measure(&bytes[..len], usize::MAX), (whole, len - items.0.len()));
         }
     }
 

@@ -71,7 +71,10 @@ pub(crate) type Guard<'a, K> = Locked<'a, <K as Workers>::Worker>;
 pub(crate) trait Hub: Send + Sync {
     fn is_here(&self) -> bool;
     fn check_open(&self) -> Result<(), TaskError>;
-    fn submit(&self, tasks: Vec<Task>) -> Result<(), TaskError>;
+    /// Takes tasks; returns how many are queued.
+    fn submit(&self, tasks: Vec<Task>) -> Result<usize, TaskError>;
+    /// How many tasks are queued.
+    fn queued(&self) -> usize;
     /// Sees to it that what was submitted is done though nobody waits for it.
     fn attend(&self);
     /// Waits until there is something to take of a job; false if `deadline` passes first.
@@ -280,7 +283,7 @@ impl<K: Workers> Hub for Shared<K> {
         if self.is_here() { self.lock().scheduler.check_open() } else { Err(TaskError::NotRunning) }
     }
 
-    fn submit(&self, tasks: Vec<Task>) -> Result<(), TaskError> {
+    fn submit(&self, tasks: Vec<Task>) -> Result<usize, TaskError> {
         if !self.is_here() {
             return Err(TaskError::NotRunning);
         }
@@ -292,7 +295,11 @@ impl<K: Workers> Hub for Shared<K> {
             // There is a deadline that the driver does not know.
             self.reactor.wake();
         }
-        Ok(())
+        Ok(state.scheduler.queued())
+    }
+
+    fn queued(&self) -> usize {
+        if self.is_here() { self.lock().scheduler.queued() } else { 0 }
     }
 
     fn attend(&self) {

@@ -236,12 +236,20 @@ impl<'a> SharedBytes<'a> {
     /// Copies all bytes into a vector.
     #[must_use]
     pub fn to_vec(self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.size);
-        // SAFETY: `start` is valid for that many bytes, and the vector has room for them.
-        unsafe { copy::copy_out(self.start.as_ptr(), bytes.as_mut_ptr(), self.size) };
-        // SAFETY: They have just been written.
-        unsafe { bytes.set_len(self.size) };
+        let mut bytes = Vec::new();
+        self.append_to(&mut bytes);
         bytes
+    }
+
+    /// Copies all bytes to the end of a vector.
+    #[inline]
+    pub fn append_to(self, bytes: &mut Vec<u8>) {
+        bytes.reserve(self.size);
+        let room = bytes.spare_capacity_mut();
+        // SAFETY: `start` is valid for that many bytes, and the vector has room for them.
+        unsafe { copy::copy_out(self.start.as_ptr(), room.as_mut_ptr().cast(), self.size) };
+        // SAFETY: They have just been written.
+        unsafe { bytes.set_len(bytes.len() + self.size) };
     }
 
     /// Returns the four bytes at `offset` as an atomic number in this machine's byte order.
@@ -370,6 +378,16 @@ mod tests {
         part.fill(7);
         assert!(part.write(1, b"four").is_err());
         assert_eq!(segment.bytes().to_vec(), [[0; 4], [7; 4], [0; 4], [0; 4]].concat());
+    }
+
+    #[test]
+    fn bytes_are_appended() {
+        let segment = Segment::new(5).unwrap();
+        segment.bytes().write(0, b"lower").unwrap();
+        let mut bytes = b"f".to_vec();
+        segment.bytes().slice(..4).unwrap().append_to(&mut bytes);
+        segment.bytes().slice(5..).unwrap().append_to(&mut bytes);
+        assert_eq!(bytes, b"flowe");
     }
 
     #[test]

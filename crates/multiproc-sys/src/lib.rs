@@ -36,6 +36,7 @@ pub mod poll;
 pub mod memfd;
 pub mod payload;
 pub mod ofd;
+pub mod barrier;
 pub mod board;
 pub mod last_breath;
 pub mod packet;

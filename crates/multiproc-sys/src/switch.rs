@@ -41,9 +41,11 @@ pub enum Feature {
     Slices,
     /// Leases and seals that tell whether a payload file can be filled again. Without: a new file for each payload.
     Lease,
+    /// `membarrier(2)`. Without: a worker of a pool pays a fence for each call that it begins.
+    Membarrier,
 }
 
-const NAMES: [(Feature, &str); 12] = [
+const NAMES: [(Feature, &str); 13] = [
     (Feature::Pidfd, "pidfd"),
     (Feature::PidfdInfo, "pidfd_info"),
     (Feature::CloseRange, "close_range"),
@@ -56,6 +58,7 @@ const NAMES: [(Feature, &str); 12] = [
     (Feature::FutexWaitv, "futex_waitv"),
     (Feature::Slices, "slices"),
     (Feature::Lease, "lease"),
+    (Feature::Membarrier, "membarrier"),
 ];
 
 /// Returns true if `feature` is to be treated as missing in this process.

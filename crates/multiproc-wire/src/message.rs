@@ -141,7 +141,7 @@ pub fn encode_into_with<T: Serialize + ?Sized>(
     handles: &mut Vec<Handle>,
     limits: Limits,
 ) -> Result<(), EncodeError> {
-    let transfer = Writing::begin(handles);
+    let mut transfer = Writing::begin(handles);
     let mut encoder = Encoder::new(bytes, limits);
     let result = value.serialize(&mut encoder).and_then(|()| encoder.finish());
     result.map_err(EncodeError::new::<T>)?;
@@ -167,13 +167,14 @@ pub fn encode_into_with<T: Serialize + ?Sized>(
 /// assert_eq!(multiproc_wire::decode::<(u8, String)>(&file, vec![])?, (7, long));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[inline]
 pub fn encode_spilling<'a, T: Serialize + ?Sized>(
     value: &T,
     bytes: &'a mut Vec<u8>,
     handles: &mut Vec<Handle>,
     spill: &'a mut (dyn FnMut(&[u8]) -> io::Result<()> + 'a),
 ) -> Result<bool, EncodeError> {
-    let transfer = Writing::begin(handles);
+    let mut transfer = Writing::begin(handles);
     let mut encoder = Encoder::new(bytes, Limits::DEFAULT).spilling(spill);
     let result = value.serialize(&mut encoder).and_then(|()| encoder.finish_spilling());
     let is_spilled = result.map_err(EncodeError::new::<T>)?;

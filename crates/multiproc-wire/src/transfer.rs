@@ -12,21 +12,20 @@ use std::{
 
 use crate::Handle;
 
-/// What the thread is at. Has no destructor, so it can be asked at any time and costs next to
-/// nothing where no handles are.
-#[derive(Clone, Copy)]
+/// What the thread is at. Has no destructor, so it can be asked at any time and costs next to nothing where no handles
+/// are: its parts are set one by one, since what was written in parts is slow to be read as a whole.
 struct Transfer {
-    mode: Mode,
+    mode: Cell<Mode>,
     /// Writing: the index of the message's next handle. Reading: the number of its descriptors.
-    count: usize,
+    count: Cell<usize>,
     /// Reading: where the message's descriptors begin in the store. Those of transfers that were
     /// set aside lie before them.
-    base: usize,
+    base: Cell<usize>,
     /// Writing: how many transfers of this thread it is inside of.
-    depth: usize,
+    depth: Cell<usize>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
     Closed,
     Writing,
@@ -62,8 +61,14 @@ enum Incoming {
 }
 
 thread_local! {
-    static CURRENT: Cell<Transfer> =
-        const { Cell::new(Transfer { mode: Mode::Closed, count: 0, base: 0, depth: 0 }) };
+    static CURRENT: Transfer = const {
+        Transfer {
+            mode: Cell::new(Mode::Closed),
+            count: Cell::new(0),
+            base: Cell::new(0),
+            depth: Cell::new(0),
+        }
+    };
     static STORE: RefCell<Store> =
         const { RefCell::new(Store { outgoing: Vec::new(), common: Vec::new(), incoming: Vec::new() }) };
 }
@@ -92,23 +97,25 @@ pub(crate) enum TransferError {
 }
 
 pub(crate) fn is_writing() -> bool {
-    matches!(CURRENT.get().mode, Mode::Writing)
+    CURRENT.with(|transfer| transfer.mode.get() == Mode::Writing)
 }
 
 pub(crate) fn is_reading() -> bool {
-    matches!(CURRENT.get().mode, Mode::Reading)
+    CURRENT.with(|transfer| transfer.mode.get() == Mode::Reading)
 }
 
 /// Adds a handle to the message being written and returns its index there.
 pub(crate) fn push(handle: Handle) -> Result<u32, TransferError> {
-    let transfer = CURRENT.get();
-    if !matches!(transfer.mode, Mode::Writing) {
+    if !is_writing() {
         return Err(TransferError::NotWriting);
     }
-    let index = u32::try_from(transfer.count).map_err(|_| TransferError::TooMany)?;
-    with_store(|store| store.outgoing.push(handle)).ok_or(TransferError::ThreadEnding)?;
-    CURRENT.set(Transfer { count: transfer.count + 1, ..transfer });
-    Ok(index)
+    CURRENT.with(|transfer| {
+        let count = transfer.count.get();
+        let index = u32::try_from(count).map_err(|_| TransferError::TooMany)?;
+        with_store(|store| store.outgoing.push(handle)).ok_or(TransferError::ThreadEnding)?;
+        transfer.count.set(count + 1);
+        Ok(index)
+    })
 }
 
 /// Returns the handle that the message being written already has under `key`.
@@ -123,13 +130,12 @@ pub(crate) fn index_of_common(key: CommonKey, handle: &Handle) -> Option<u32> {
 
 /// Returns something of the newest common handle of the message being written that is wanted.
 fn of_message<T>(is_wanted: impl Fn(&Common) -> bool, get: impl Fn(&Common) -> T) -> Option<T> {
-    let transfer = CURRENT.get();
-    if !matches!(transfer.mode, Mode::Writing) {
+    if !is_writing() {
         return None;
     }
+    let depth = CURRENT.with(|transfer| transfer.depth.get());
     with_store(|store| {
-        let mut ours =
-            store.common.iter().rev().take_while(|common| common.depth == transfer.depth);
+        let mut ours = store.common.iter().rev().take_while(|common| common.depth == depth);
         ours.find(|common| is_wanted(common)).map(get)
     })?
 }
@@ -137,7 +143,7 @@ fn of_message<T>(is_wanted: impl Fn(&Common) -> bool, get: impl Fn(&Common) -> T
 /// Adds a handle that later values of the message find under `key`.
 pub(crate) fn push_common(key: CommonKey, handle: Handle) -> Result<u32, TransferError> {
     let index = push(handle.clone())?;
-    let depth = CURRENT.get().depth;
+    let depth = CURRENT.with(|transfer| transfer.depth.get());
     with_store(|store| store.common.push(Common { depth, key, index, handle }))
         .ok_or(TransferError::ThreadEnding)?;
     Ok(index)
@@ -172,9 +178,10 @@ fn receive<T>(
     index: u32,
     take: impl FnOnce(&mut Incoming) -> Option<T>,
 ) -> Result<T, TransferError> {
-    let Transfer { mode: Mode::Reading, count, base, .. } = CURRENT.get() else {
+    if !is_reading() {
         return Err(TransferError::NotReading);
-    };
+    }
+    let (count, base) = CURRENT.with(|transfer| (transfer.count.get(), transfer.base.get()));
     let place = usize::try_from(index).ok().filter(|place| *place < count);
     let place = place.ok_or(TransferError::OutOfRange { index, count })?;
     with_store(|store| take(&mut store.incoming[base + place]))
@@ -186,32 +193,30 @@ fn receive<T>(
 pub(crate) struct Writing<'a> {
     handles: &'a mut Vec<Handle>,
     keep: bool,
-    before: Transfer,
+    mode_before: Mode,
+    count_before: usize,
 }
 
 impl<'a> Writing<'a> {
     #[inline]
     pub(crate) fn begin(handles: &'a mut Vec<Handle>) -> Self {
-        let depth = CURRENT.get().depth + 1;
-        let ours = Transfer { mode: Mode::Writing, count: handles.len(), base: 0, depth };
-        Self { handles, keep: false, before: CURRENT.replace(ours) }
+        CURRENT.with(|transfer| {
+            transfer.depth.set(transfer.depth.get() + 1);
+            let mode_before = transfer.mode.replace(Mode::Writing);
+            let count_before = transfer.count.replace(handles.len());
+            Self { handles, keep: false, mode_before, count_before }
+        })
     }
 
     /// Keeps what was gathered. A guard that is only dropped forgets it.
     #[inline]
-    pub(crate) fn commit(mut self) {
+    pub(crate) fn commit(&mut self) {
         self.keep = true;
     }
-}
 
-impl Drop for Writing<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        let Transfer { count, depth, .. } = CURRENT.replace(self.before);
-        let gathered = count - self.handles.len();
-        if gathered == 0 {
-            return;
-        }
+    /// Takes what was gathered out of the store.
+    #[cold]
+    fn collect(&mut self, gathered: usize, depth: usize) {
         with_store(|store| {
             let start = store.outgoing.len() - gathered;
             let ours = store.outgoing.drain(start..);
@@ -223,34 +228,58 @@ impl Drop for Writing<'_> {
     }
 }
 
+impl Drop for Writing<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        let (count, depth) = CURRENT.with(|transfer| {
+            transfer.mode.set(self.mode_before);
+            let depth = transfer.depth.get();
+            transfer.depth.set(depth - 1);
+            (transfer.count.replace(self.count_before), depth)
+        });
+        let gathered = count - self.handles.len();
+        if gathered > 0 {
+            self.collect(gathered, depth);
+        }
+    }
+}
+
 /// A transfer open for reading, which closes what nobody took.
 pub(crate) struct Reading {
-    before: Transfer,
+    mode_before: Mode,
+    count_before: usize,
+    base_before: usize,
 }
 
 impl Reading {
     #[inline]
     pub(crate) fn begin(fds: Vec<OwnedFd>) -> Self {
-        let depth = CURRENT.get().depth;
-        let mut ours = Transfer { mode: Mode::Reading, count: 0, base: 0, depth };
+        let (mut count, mut base) = (0, 0);
         if !fds.is_empty() {
             // With the store gone they are closed here, and none can be taken.
             with_store(|store| {
-                ours.count = fds.len();
-                ours.base = store.incoming.len();
+                count = fds.len();
+                base = store.incoming.len();
                 store.incoming.extend(fds.into_iter().map(Incoming::Untouched));
             });
         }
-        Self { before: CURRENT.replace(ours) }
+        CURRENT.with(|transfer| Self {
+            mode_before: transfer.mode.replace(Mode::Reading),
+            count_before: transfer.count.replace(count),
+            base_before: transfer.base.replace(base),
+        })
     }
 }
 
 impl Drop for Reading {
     #[inline]
     fn drop(&mut self) {
-        let ours = CURRENT.replace(self.before);
-        if 0 < ours.count {
-            with_store(|store| store.incoming.truncate(ours.base));
+        let (count, base) = CURRENT.with(|transfer| {
+            transfer.mode.set(self.mode_before);
+            (transfer.count.replace(self.count_before), transfer.base.replace(self.base_before))
+        });
+        if 0 < count {
+            with_store(|store| store.incoming.truncate(base));
         }
     }
 }

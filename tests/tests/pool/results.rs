@@ -10,7 +10,7 @@ use crate::{pool, square};
 each_start_method! {
     map_gives_all_results_in_order, imap_gives_them_in_order, imap_unordered_gives_each_once, apply_takes_several_arguments,
     bound_state_reaches_every_worker, workers_stay_the_same, threads_share_a_pool, large_arguments_and_results_travel,
-    handles_travel, plain_data_are_copied, results_wait_until_they_are_taken,
+    long_input_is_read_as_workers_take_it, handles_travel, plain_data_are_copied, results_wait_until_they_are_taken,
     large_results_that_nobody_takes_block_no_small_ones,
 }
 
@@ -209,6 +209,35 @@ fn large_results_that_nobody_takes_block_no_small_ones(ctx: &Context) -> TestRes
         assert_eq!(text.get()?.len(), 24 << 20);
     }
     assert_eq!(pool.workers_lost(), 0);
+    Ok(())
+}
+
+fn long_input_is_read_as_workers_take_it(ctx: &Context) -> TestResult {
+    const COUNT: u64 = 50_000;
+    let pool = pool(ctx, 2)?;
+    let expected: Vec<u64> = (0..COUNT).map(square).collect();
+    // What others have queued is not waited for.
+    let others: Vec<_> = (0..500).map(|x| pool.apply_async(square, (x,))).collect();
+    assert_eq!(pool.map(square, 0..COUNT)?, expected);
+    for chunksize in [1, 7, 4_999, usize::MAX] {
+        assert_eq!(pool.chunksize(chunksize).map(square, 0..COUNT)?, expected);
+        assert_eq!(pool.plain().chunksize(chunksize).map(square, 0..COUNT)?, expected);
+    }
+    // The first that fails, by place, and only once all are done.
+    let fail = |x: u64| if x == 40_000 || x == 20_000 { panic!("number {x}") } else { x };
+    let failed = pool.map(fail, 0..COUNT);
+    assert!(
+        matches!(&failed, Err(TaskError::Panicked(report)) if report.message == "number 20000")
+    );
+    for (x, result) in (0..).zip(others) {
+        assert_eq!(result.into_result(), Ok(square(x)));
+    }
+    // An input that asks the pool itself.
+    let asking = (0..2_000).map(|x| pool.apply(square, (x,)).unwrap_or(0));
+    assert_eq!(
+        pool.map(square, asking)?,
+        (0..2_000).map(|x| square(square(x))).collect::<Vec<_>>()
+    );
     Ok(())
 }
 

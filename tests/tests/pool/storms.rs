@@ -109,6 +109,9 @@ const USES: [Use; 5] = [
         let products =
             pool.chunksize(3).starmap(|x: u64, y: u64| work(x) * y, (0..9).map(|x| (x, 2)));
         tally.count((0..9).map(|x| (x + 1) * 2).collect(), products);
+        // More than is handed over at once.
+        let squares = pool.map(square, 0..30_000);
+        tally.count(true, squares.map(|all| all.into_iter().eq((0..30_000).map(square))));
     },
     |pool, tally| {
         let results: Vec<_> = (0..10)

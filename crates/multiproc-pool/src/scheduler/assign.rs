@@ -14,6 +14,8 @@ use crate::{
 
 /// How many of what users call tasks a worker has in hand at most.
 const DEPTH: usize = 1024;
+/// A message of less than `INLINE` bytes takes one more task whole if it has at most so many with it.
+const ROOM: usize = INLINE + INLINE / 4 + 1024;
 
 impl<W: Worker> Scheduler<W> {
     /// Gives queued tasks to workers; stops workers that will get none.
@@ -103,7 +105,7 @@ impl<W: Worker> Scheduler<W> {
                 self.queue.push_front(task);
                 break;
             }
-            let (task, rest) = task.portion(left, INLINE - weight);
+            let (task, rest) = task.portion(left, ROOM - weight);
             rest.into_iter().for_each(|rest| self.queue.push_front(rest));
             weight += task.weight();
             left -= task.chunk_ends().min(left);
@@ -227,8 +229,7 @@ impl<W: Worker> Scheduler<W> {
         if open == end {
             return Vec::new();
         }
-        let first = revoke(slot.worker.board(), open, end);
-        slot.revoked = Some((slot.behind(first), end));
+        let first = revoke(slot.worker.board(), &mut slot.taken_back, open, end);
         let taken = cut(slot, first);
         slot.rest();
         taken

@@ -112,12 +112,22 @@ impl<W: Worker> Scheduler<W> {
         self.lost
     }
 
+    /// How many tasks no worker has.
+    pub(crate) fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
     pub(crate) fn size(&self) -> usize {
         self.settings.size
     }
 
     pub(crate) fn workers(&self) -> impl Iterator<Item = (WorkerId, &Arc<W>)> {
         self.slots.iter().map(|slot| (slot.id, &slot.worker))
+    }
+
+    /// How many calls each has in hand.
+    pub(crate) fn loads(&self) -> impl Iterator<Item = (u64, &Arc<W>)> {
+        self.slots.iter().map(|slot| (slot.load(), &slot.worker))
     }
 
     pub(crate) fn worker(&self, id: WorkerId) -> Option<&Arc<W>> {

@@ -1,11 +1,11 @@
 //! One worker, and what it has in hand.
 
-use std::{collections::VecDeque, sync::Arc, time::Instant};
+use std::{collections::VecDeque, ops::Range, sync::Arc, time::Instant};
 
 use crate::{
     TaskError,
     job::{Job, Task},
-    worker::{Loaded, Worker, progress},
+    worker::{Loaded, Worker, behind, progress},
 };
 
 /// Tells the workers of a pool apart; not used twice.
@@ -49,8 +49,8 @@ pub(super) struct Slot<W> {
     pub(super) backlog: VecDeque<Held>,
     /// The number of the next call that it is given.
     pub(super) next_seq: u64,
-    /// What was taken back last: from where, and up to where its board was raised for that.
-    pub(super) revoked: Option<(u64, u64)>,
+    /// What was taken back and may still be with it.
+    pub(super) taken_back: Option<Range<u64>>,
     pub(super) loaded: Loaded,
     /// True once it has said that it is there.
     pub(super) is_ready: bool,
@@ -80,7 +80,7 @@ impl<W: Worker> Slot<W> {
             restarts,
             backlog: VecDeque::new(),
             next_seq: 0,
-            revoked: None,
+            taken_back: None,
             loaded: Loaded::default(),
             is_ready: false,
             leave: Leave::No,
@@ -127,10 +127,7 @@ impl<W: Worker> Slot<W> {
 
     /// The number of the first call that it has not begun, if `next` stands on its board.
     pub(super) fn behind(&self, next: u64) -> u64 {
-        match self.revoked {
-            Some((from, to)) if next == to => from.max(self.first_open()),
-            _ => next,
-        }
+        behind(next, self.taken_back.as_ref()).max(self.first_open())
     }
 
     /// The call that it is at: its number, when it was begun, and what stands on the board meanwhile.

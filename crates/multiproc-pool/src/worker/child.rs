@@ -8,6 +8,7 @@ use std::{
         fd::{AsFd, OwnedFd},
         unix::fs::FileExt,
     },
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -23,7 +24,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    claims::{self, Claims, OUT_OF_MEMORY, now},
+    claims::{self, Claims, How, OUT_OF_MEMORY, now},
     desk::{Desk, Outbox},
     frame::{self, Arrived, Said, Told},
     mailbox::{Mailbox, is_closed},
@@ -32,6 +33,7 @@ use super::{
 use crate::{
     TaskError,
     current::{self, Seat},
+    groups,
     program::{Errand, Runner, WireProgram},
     sequence::read_file,
     state,
@@ -48,10 +50,12 @@ pub(crate) struct Outfit {
     pub(crate) finalizer: Option<Errand>,
     /// How much data it may have, in bytes.
     pub(crate) memory_limit: Option<u64>,
+    /// Where it enters a control group that has as much.
+    pub(crate) group: Option<PathBuf>,
     /// How much memory it may have after a task without being replaced, in bytes.
     pub(crate) replace_above: Option<u64>,
-    /// True if somebody looks when a call was begun.
-    pub(crate) is_timed: bool,
+    /// How it begins calls.
+    pub(crate) how: How,
     /// True if each answer is to be sent as it comes.
     pub(crate) is_hasty: bool,
     pub(crate) soft_timeout: Option<Duration>,
@@ -122,6 +126,9 @@ pub(super) fn work(link: Handle, memory: Handle, bell: Handle, outfit: Outfit) {
 }
 
 fn prepare(board: &'static Board, outfit: &Outfit) -> Result<(), TaskError> {
+    if let Some(Err(err)) = outfit.group.as_deref().map(groups::enter) {
+        multiproc_image::logging::warning(format_args!("failed to enter a control group: {err}"));
+    }
     if let Some(limit) = outfit.memory_limit {
         last_breath::note_out_of_memory(board, OUT_OF_MEMORY);
         let limit = Rlimit { current: Some(limit), maximum: Some(limit) };
@@ -137,6 +144,8 @@ fn serve(mailbox: Mailbox, board: &Board, outfit: &Outfit) {
     let mut programs = Programs::new();
     let mut outbox = Outbox::new(mailbox, outfit.is_hasty);
     let mut memory = outfit.replace_above.and_then(Memory::new);
+    let is_fenced_by_the_pool = outfit.how.is_fenced_by_the_pool && claims::leave_fences(board);
+    let how = How { is_fenced_by_the_pool, ..outfit.how };
     while !outbox.mailbox.is_gone {
         match outbox.mailbox.next(&mut bytes, &mut fds) {
             Ok(true) => {}
@@ -157,7 +166,7 @@ fn serve(mailbox: Mailbox, board: &Board, outfit: &Outfit) {
         let mut since = now();
         for head in heads {
             let Some(order) = frame::arrive(head, &mut rest, &mut fds) else { return };
-            carry_out(order, board, &mut programs, &mut outbox, outfit.is_timed, since);
+            carry_out(order, board, &mut programs, &mut outbox, how, since);
             let end = now();
             claims::add_busy(board, end.saturating_sub(since));
             since = end;
@@ -177,7 +186,7 @@ fn carry_out(
     board: &Board,
     programs: &mut Programs,
     outbox: &mut Outbox,
-    is_timed: bool,
+    how: How,
     now: u64,
 ) {
     let Arrived { head, program, bytes, fds } = order;
@@ -187,7 +196,7 @@ fn carry_out(
         }
         programs.push_back((head.key, WireProgram::load(program)));
     }
-    let claims = Claims::new(board, head.seq, head.count, is_timed);
+    let claims = Claims::new(board, head.seq, head.count, how);
     outbox.begin(head.chunk, now);
     let is_alone = bytes.is_err();
     let read: io::Result<memfd::Mapped>;

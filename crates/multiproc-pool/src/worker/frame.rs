@@ -73,8 +73,21 @@ pub(super) struct ResultsHead {
 /// A message in the making.
 #[derive(Debug, Default)]
 pub(super) struct Packet<'a> {
-    pub(super) bytes: Vec<u8>,
+    pub(super) head: Vec<u8>,
+    /// What is behind the head, where it lies.
+    pub(super) rest: Vec<&'a [u8]>,
     pub(super) fds: Vec<BorrowedFd<'a>>,
+}
+
+impl Packet<'_> {
+    pub(super) fn len(&self) -> usize {
+        self.head.len() + self.rest.iter().map(|piece| piece.len()).sum::<usize>()
+    }
+
+    /// All of its bytes.
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        [self.head.as_slice(), &self.rest.concat()].concat()
+    }
 }
 
 /// Writes a head at the beginning of `bytes`.
@@ -139,14 +152,14 @@ pub(super) fn orders<'a>(
             fds: block.handles.len(),
         });
     }
-    begin(&Told::Run(heads), &mut packet.bytes)?;
+    begin(&Told::Run(heads), &mut packet.head)?;
     for (order, program) in orders.iter().zip(programs) {
         let Input::Wire { block, run } = &order.task.input else { continue };
         if let Some(program) = program {
-            packet.bytes.extend_from_slice(&program.bytes);
+            packet.rest.push(&program.bytes);
         }
         if let Body::Memory(bytes) = &block.body {
-            packet.bytes.extend_from_slice(&bytes[run.clone()]);
+            packet.rest.push(&bytes[run.clone()]);
         }
     }
     Ok(packet)
@@ -201,9 +214,9 @@ pub(super) fn results(
     let len = if let Body::Memory(bytes) = &block.body { bytes.len() } else { 0 };
     let place = place(&block.body, len, &mut packet.fds);
     packet.fds.extend(block.handles.iter().map(AsFd::as_fd));
-    begin(&Said::Results(ResultsHead { count, is_error, place }), &mut packet.bytes)?;
+    begin(&Said::Results(ResultsHead { count, is_error, place }), &mut packet.head)?;
     if let Body::Memory(bytes) = &block.body {
-        packet.bytes.extend_from_slice(bytes);
+        packet.rest.push(bytes);
     }
     Ok(packet)
 }

@@ -131,7 +131,7 @@ impl Mailbox {
     /// Gives results through the link; `is_error` if there is one, in a file, and it is none.
     pub(super) fn give_block(&mut self, count: usize, block: &Block, is_error: bool) {
         let sent = frame::results(count, block, is_error).and_then(|packet| {
-            let sent = self.post(&packet.bytes, &packet.fds, count);
+            let sent = self.post(&packet.bytes(), &packet.fds, count);
             sent.map_err(|err| TaskError::Result(err.to_string()))
         });
         if let Err(err) = sent {
@@ -152,6 +152,7 @@ impl Mailbox {
     }
 
     /// Gives a result that stands alone.
+    #[cold]
     pub(super) fn give_large(&mut self, large: Large) {
         let is_error = large.is_error;
         match large.into_block() {

@@ -28,7 +28,7 @@ use crate::{
 
 pub(crate) use child::{Loaded, Outfit, last_words};
 pub(crate) use claims::{
-    Claims, ask_to_stop, begun, busy, is_asked_to_stop, next, now, progress, revoke,
+    Claims, How, ask_to_stop, begun, behind, busy, is_asked_to_stop, next, now, progress, revoke,
 };
 pub(crate) use desk::Desk;
 pub(crate) use process::ProcessWorkers;

@@ -10,6 +10,7 @@ use multiproc_image::{StartError, logging};
 use multiproc_process::{Context, Process, StartMethod};
 use multiproc_shm::ShmError;
 use multiproc_sys::{
+    barrier,
     board::Board,
     packet,
     primitive::{AtomicBool, Ordering},
@@ -25,11 +26,12 @@ use super::{
     shared::{MESSAGE, Shared},
 };
 use crate::{
+    groups::{Group, Groups},
     job::Outcome,
     later,
     oom::OutOfMemory,
     program::Program,
-    sequence::{Body, Items, MARK},
+    sequence::{Body, MARK, measure},
 };
 
 /// Starts worker processes.
@@ -37,13 +39,26 @@ pub(crate) struct ProcessWorkers {
     context: Context,
     method: StartMethod,
     outfit: Outfit,
+    /// Where workers get groups of their own, if their memory is bounded and groups can be had.
+    groups: Option<Groups>,
 }
 
 impl ProcessWorkers {
     /// Those of a context as it is now: a pool keeps its start method, whatever is chosen later.
-    pub(crate) fn new(context: Context, outfit: Outfit) -> Self {
+    pub(crate) fn new(context: Context, mut outfit: Outfit) -> Self {
         let method = context.get_start_method();
-        Self { context: context.fixed(), method, outfit }
+        outfit.how.is_fenced_by_the_pool = barrier::heavy();
+        let groups = outfit.memory_limit.and_then(|_| Groups::find());
+        Self { context: context.fixed(), method, outfit, groups }
+    }
+
+    fn make_group(&self) -> Option<Group> {
+        let (groups, limit) = (self.groups.as_ref()?, self.outfit.memory_limit?);
+        let made = groups.make(limit);
+        let made = made.inspect_err(|err| {
+            logging::warning(format_args!("no control group for a worker: {err}"));
+        });
+        made.ok()
     }
 }
 
@@ -81,7 +96,9 @@ impl Workers for ProcessWorkers {
         let shared = Shared::new()
             .map_err(|err| StartError::os("make the memory that a worker shares")(cause(err)))?;
         let board = shared.board().map_err(StartError::os("map the board of a worker"))?;
-        let args = (Handle::from(theirs), shared.handle(), bell.clone(), self.outfit.clone());
+        let group = self.make_group();
+        let outfit = Outfit { group: group.as_ref().map(Group::door), ..self.outfit.clone() };
+        let args = (Handle::from(theirs), shared.handle(), bell.clone(), outfit);
         let mut process = self.context.process().daemon(true).new(child::work, args);
         process.set_name(process.name().replacen("Process", "PoolWorker", 1));
         process.start()?;
@@ -103,7 +120,7 @@ impl Workers for ProcessWorkers {
             orders: Mutex::new(orders),
             answers: Mutex::new(answers),
             is_dead: AtomicBool::new(false),
-            oom: OutOfMemory::now(),
+            oom: OutOfMemory::now(group),
         })
     }
 
@@ -116,19 +133,21 @@ impl ProcessWorker {
     /// Sends a message, through the ring if it fits there.
     fn send(&self, packet: &Packet<'_>) -> Given {
         let mut orders = lock(&self.orders);
-        let is_short = packet.fds.is_empty() && packet.bytes.len() <= MESSAGE;
-        let wanted = 4 + if is_short { packet.bytes.len() } else { 0 };
+        let len = packet.len();
+        let is_short = packet.fds.is_empty() && len <= MESSAGE;
+        let wanted = 4 + if is_short { len } else { 0 };
         match orders.room(wanted) {
             Some(room) if wanted <= room => {}
             Some(_) => return Given::Full,
             None => return self.give_up(&"it says what no worker says"),
         }
         let written = if is_short {
-            orders
-                .write(&(packet.bytes.len() as u32).to_le_bytes())
-                .and_then(|()| orders.write(&packet.bytes))
+            let len = (len as u32).to_le_bytes();
+            let pieces =
+                [len.as_slice(), &packet.head].into_iter().chain(packet.rest.iter().copied());
+            { pieces }.try_for_each(|piece| orders.write(piece))
         } else {
-            match packet::try_send(self.link.as_fd(), &packet.bytes, &packet.fds) {
+            match packet::try_send(self.link.as_fd(), &packet.bytes(), &packet.fds) {
                 Ok(()) => {}
                 Err(err) if err.kind() == io::ErrorKind::WouldBlock => return Given::Full,
                 Err(err) if is_closed(&err) => return Given::Gone,
@@ -223,9 +242,8 @@ fn understand(bytes: &[u8], fds: Vec<OwnedFd>) -> Option<Answer> {
 impl Answers {
     /// The results up to the next mark, or to the end.
     fn run(&mut self) -> Option<Answer> {
-        let mut items = Items(&self.bytes[self.at..]);
-        let count = items.by_ref().count();
-        let end = self.bytes.len() - items.0.len();
+        let (count, len) = measure(&self.bytes[self.at..], usize::MAX);
+        let end = self.at + len;
         if count == 0 || self.bytes.get(end).is_some_and(|byte| *byte != MARK) {
             return None;
         }
@@ -261,7 +279,7 @@ impl Worker for ProcessWorker {
     }
 
     fn stop(&self) -> Given {
-        self.send(&Packet { bytes: frame::bare(&Told::Stop), fds: Vec::new() })
+        self.send(&Packet { head: frame::bare(&Told::Stop), ..Packet::default() })
     }
 
     fn take(&self) -> Answer {

@@ -136,11 +136,10 @@ impl Reader {
         let at = self.ring.offset(self.head);
         let front = count.min(self.ring.place.capacity - at);
         let data = self.ring.data();
-        let start = into.len();
-        into.resize(start + count, 0);
-        let (first, second) = into[start..].split_at_mut(front);
-        // They lie within, so this does not fail.
-        let _ = data.read(at, first).and_then(|()| data.read(0, second));
+        into.reserve(count);
+        for part in [at..at + front, 0..count - front] {
+            data.slice(part).expect("it lies within").append_to(into);
+        }
         self.head += count as u64;
         self.ring.word(self.ring.place.head).store(self.head, Release);
     }

@@ -17,7 +17,7 @@ use multiproc_wire::Handle;
 use rustix::event::{EventfdFlags, eventfd};
 
 use super::{
-    Answer, Claims, Death, Given, Order, Worker, Workers,
+    Answer, Claims, Death, Given, How, Order, Worker, Workers,
     claims::{add_busy, now},
     shared::ring,
 };
@@ -128,7 +128,7 @@ fn work(room: &Room, outfit: &ThreadOutfit) {
     while let Some(Errand { seq, count, program, calls }) = room.next() {
         let Some(calls) = lock(&calls).take() else { continue };
         let since = now();
-        let mut claims = Claims::new(&room.board, seq, count, false);
+        let mut claims = Claims::new(&room.board, seq, count, How::default());
         let (count, results) = program(calls, &mut claims);
         add_busy(&room.board, now().saturating_sub(since));
         if count > 0 {

@@ -120,26 +120,8 @@ impl<'a> Encoder<'a> {
         if value < 0x80 {
             return self.bytes.push(value as u8);
         }
-        self.long_varint(value);
-    }
-
-    fn long_varint(&mut self, mut value: u64) {
-        if value < 1 << 56 {
-            // Seven bits to each byte, all at once: the number of turns of a loop is hard to predict.
-            let len = (63 - value.leading_zeros()) as usize / 7 + 1;
-            let spread = (0..8).fold(0, |all, at| all | (value << at) & (0x7f << (8 * at)));
-            let more = 0x8080_8080_8080_8080 & ((1 << (8 * (len - 1))) - 1);
-            return self.front_of(&u64::to_le_bytes(spread | more), len);
-        }
-        let mut buffer = [0; 10];
-        let mut len = 0;
-        while 0x80 <= value {
-            buffer[len] = value as u8 | 0x80;
-            value >>= 7;
-            len += 1;
-        }
-        buffer[len] = value as u8;
-        self.front_of(&buffer, len + 1);
+        let (bytes, len) = if value < 1 << 56 { spread(value) } else { spread_long(value) };
+        self.front_of(&bytes.to_le_bytes(), len);
     }
 
     /// Appends the first `len` bytes. A copy of fixed length is two instructions, one of any length is a call.
@@ -175,6 +157,25 @@ impl<'a> Encoder<'a> {
         self.varint(index.into());
         self.enter(fields)
     }
+}
+
+/// A number in groups of seven bits, all but the last marked, and how many bytes those are. A function of numbers alone:
+/// around a call that is given the encoder, all of it would have to be in memory.
+#[inline(never)]
+fn spread(value: u64) -> (u128, usize) {
+    // Seven bits to each byte, all at once: the number of turns of a loop is hard to predict.
+    let len = (63 - value.leading_zeros()) as usize / 7 + 1;
+    let spread = (0..8).fold(0, |all, at| all | (value << at) & (0x7f << (8 * at)));
+    let more = 0x8080_8080_8080_8080 & ((1 << (8 * (len - 1))) - 1);
+    ((spread | more).into(), len)
+}
+
+/// The same for those of more than 56 bits.
+#[cold]
+fn spread_long(value: u64) -> (u128, usize) {
+    let len = (63 - value.leading_zeros()) as usize / 7 + 1;
+    let byte = |at| u128::from(value >> (7 * at) & 0x7f) | if at + 1 < len { 0x80 } else { 0 };
+    ((0..len).fold(0, |all, at| all | byte(at) << (8 * at)), len)
 }
 
 impl Drop for Encoder<'_> {

@@ -9,7 +9,7 @@ use super::super::*;
 use crate::{
     calls::Calls,
     job::Local,
-    worker::{Claims, Death, Given, Order},
+    worker::{Claims, Death, Given, How, Order},
 };
 use multiproc_sys::board::Board;
 
@@ -23,6 +23,8 @@ pub(super) struct Puppet {
     pub(super) is_killed: Mutex<bool>,
     /// The numbers of the calls that it could still begin when it was killed.
     pub(super) begun_late: Mutex<Vec<u64>>,
+    /// The number of the first call that it has not begun.
+    next: Mutex<u64>,
     pub(super) mood: Mutex<Mood>,
     board: Board,
     fd: OwnedFd,
@@ -46,6 +48,7 @@ pub(super) fn puppet(mood: Mood) -> Arc<Puppet> {
         is_stopped: Mutex::default(),
         is_killed: Mutex::default(),
         begun_late: Mutex::default(),
+        next: Mutex::default(),
         mood: Mutex::new(mood),
         board,
         fd,
@@ -124,9 +127,15 @@ impl Worker for Puppet {
 }
 
 impl Puppet {
-    /// Begins the call with this number; false if it was taken back.
+    /// Begins the call with this number; false if it was taken back, or is not the next one of a worker that goes in order.
     pub(super) fn begin(&self, seq: u64) -> bool {
-        Claims::new(&self.board, seq, 1, true).claim()
+        let mut next = self.next.lock().unwrap();
+        let how = How { is_timed: true, ..How::default() };
+        let begins = *next <= seq && Claims::new(&self.board, seq, 1, how).claim();
+        if begins {
+            *next = seq + 1;
+        }
+        begins
     }
 
     pub(super) fn say(&self, answer: Answer) {
@@ -172,7 +181,7 @@ impl Play {
 
     pub(super) fn with(settings: Settings) -> Self {
         let size = settings.size;
-        let calls: Calls<(u8,), u8> = Calls::wire(|x: u8| x).unwrap();
+        let calls = Calls::<(u8,), u8, _>::wire(|x: u8| x).unwrap();
         let job = Job::new(calls.program);
         let mut play = Self { scheduler: Scheduler::new(settings, true), workers: vec![], job };
         (0..size).for_each(|_| play.add(Mood::Willing));
@@ -192,7 +201,7 @@ impl Play {
 
     /// Submits tasks of so many calls each.
     pub(super) fn submit(&mut self, counts: &[usize]) {
-        let calls: Calls<(u8,), u8> = Calls::wire(|x: u8| x).unwrap();
+        let calls = Calls::<(u8,), u8, _>::wire(|x: u8| x).unwrap();
         let mut packer = calls.packer(self.job.clone(), usize::MAX);
         let mut tasks = Vec::new();
         for count in counts {

@@ -257,7 +257,7 @@ fn what_is_taken_back_keeps_its_order_across_jobs() {
 fn handles_of_a_chunk_go_with_each_of_its_parts() {
     let (reader, _writer) = std::io::pipe().unwrap();
     let handle = Handle::from(OwnedFd::from(reader));
-    let calls: Calls<(Handle,), u8> = Calls::wire(|_: Handle| 0u8).unwrap();
+    let calls = Calls::<(Handle,), u8, _>::wire(|_: Handle| 0u8).unwrap();
     let job = Job::new(calls.program.clone());
     let mut packer = calls.packer(job, 2);
     assert!(!packer.push((handle.clone(),)) && !packer.push((handle,)));
