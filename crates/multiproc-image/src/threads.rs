@@ -4,13 +4,26 @@
 //! own threads hold no lock that a child could need (all their state is [`ForkLocal`]), so they do not make a fork
 //! dangerous; all others do.
 
-use std::{cell::Cell, io, sync::Mutex, thread};
+use std::{
+    cell::Cell,
+    io,
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread,
+};
 
 use multiproc_sys::threads;
 
 use crate::after_fork::ForkLocal;
 
-static OURS: ForkLocal<Mutex<Vec<i32>>> = ForkLocal::new(|_| Mutex::new(Vec::new()));
+static OURS: ForkLocal<Mutex<Ours>> = ForkLocal::new(|_| Mutex::default());
+
+#[derive(Default)]
+struct Ours {
+    /// Their ids.
+    known: Vec<i32>,
+    /// How many have been started and have not said their id yet.
+    nameless: usize,
+}
 
 /// Starts a thread of the library's own.
 ///
@@ -21,15 +34,13 @@ pub fn spawn<T: Send + 'static>(
     name: &str,
     body: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<thread::JoinHandle<T>> {
-    let (started, ready) = std::sync::mpsc::sync_channel(1);
-    let handle = thread::Builder::new().name(name.into()).spawn(move || {
+    // Counted before it is there, so that a fork waits to hear which one it is; nobody else has to.
+    count_nameless(1);
+    let thread = thread::Builder::new().name(name.into()).spawn(move || {
         let _registered = Registered::new();
-        let _ = started.send(());
         body()
-    })?;
-    // From here on a fork knows the thread.
-    let _ = ready.recv();
-    Ok(handle)
+    });
+    thread.inspect_err(|_| count_nameless(-1))
 }
 
 thread_local! {
@@ -41,24 +52,31 @@ pub(crate) fn is_ours() -> bool {
     IS_OURS.get()
 }
 
+fn count_nameless(change: isize) {
+    let mut ours = ours();
+    ours.nameless = ours.nameless.saturating_add_signed(change);
+}
+
+fn ours() -> MutexGuard<'static, Ours> {
+    OURS.get().lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 struct Registered(i32);
 
 impl Registered {
     fn new() -> Self {
         let tid = rustix::thread::gettid().as_raw_nonzero().get();
         IS_OURS.set(true);
-        if let Ok(mut ours) = OURS.get().lock() {
-            ours.push(tid);
-        }
+        let mut ours = ours();
+        ours.known.push(tid);
+        ours.nameless = ours.nameless.saturating_sub(1);
         Self(tid)
     }
 }
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        if let Ok(mut ours) = OURS.get().lock() {
-            ours.retain(|tid| *tid != self.0);
-        }
+        ours().known.retain(|tid| *tid != self.0);
     }
 }
 
@@ -74,8 +92,15 @@ pub fn foreign() -> io::Result<Vec<i32>> {
     // The list of ours is read last: a thread of ours that ends meanwhile has left it, but is no longer there either
     // the next time one looks.
     let mut others = threads::others()?;
-    let ours = OURS.get().lock().map(|ours| ours.clone()).unwrap_or_default();
-    others.retain(|tid| !ours.contains(tid));
+    let known = loop {
+        let ours = ours();
+        if ours.nameless == 0 {
+            break ours.known.clone();
+        }
+        drop(ours);
+        thread::yield_now();
+    };
+    others.retain(|tid| !known.contains(tid));
     if others.is_empty() {
         return Ok(others);
     }

@@ -1,12 +1,15 @@
 //! How the driver of a pool waits: it looks for answers, looks again for a short while, then sleeps.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
 
 use multiproc_process::process_cpu_count;
 use multiproc_sys::primitive::{Ordering::SeqCst, fence};
 
 use crate::{
-    reactor::Event,
+    reactor::{self, Event},
     shared::{Driver, Guard, Shared, State},
     worker::{Spin, Worker, Workers},
 };
@@ -21,8 +24,12 @@ pub(crate) struct Lookout {
     /// How many results of a worker it sleeps over. More than one only while results come so fast that each would wake
     /// it; then it sleeps for a short time only.
     stride: u64,
+    /// True once one that was asked to end has taken its time.
+    is_impatient: bool,
 }
 
+/// How long workers that were asked to end are waited for one after the other, and not for whichever is first.
+const PATIENCE: Duration = Duration::from_millis(20);
 /// After so many looks the kernel is asked.
 const TURNS: u32 = 64;
 /// How long a result may wait where many come fast.
@@ -33,7 +40,8 @@ const MOST: u64 = 1 << 14;
 
 impl Lookout {
     pub(crate) fn new() -> Self {
-        Self { turns: 0, spin: Spin::default(), cores: process_cpu_count(), stride: 1 }
+        let (spin, cores) = (Spin::default(), cores());
+        Self { turns: 0, spin, cores, stride: 1, is_impatient: false }
     }
 
     /// Learns from a sleep that has taken so long.
@@ -44,6 +52,14 @@ impl Lookout {
             _ => (self.stride / 4).max(1),
         };
     }
+}
+
+/// The number of cores to be used: those that this process may run on now, and no more than when that was first asked,
+/// for to look up its quota takes longer than to start a process.
+fn cores() -> usize {
+    static FIRST: OnceLock<usize> = OnceLock::new();
+    let first = *FIRST.get_or_init(process_cpu_count);
+    rustix::thread::sched_getaffinity(None).map_or(first, |now| first.min(now.count() as usize))
 }
 
 impl<K: Workers> Shared<K> {
@@ -62,6 +78,11 @@ impl<K: Workers> Shared<K> {
         }
         let attempt = state.scheduler.next_attempt();
         let deadline = [deadline, due, attempt].into_iter().flatten().min();
+        if !state.lookout.is_impatient
+            && let Some(worker) = state.scheduler.ending().cloned()
+        {
+            return self.look_for_ends(state, &worker, deadline);
+        }
         // Now and then it is the kernel's turn, however many answers there are.
         state.lookout.turns += 1;
         if !state.lookout.turns.is_multiple_of(TURNS) {
@@ -112,6 +133,31 @@ impl<K: Workers> Shared<K> {
                 state.scheduler.break_down(&format!("its events cannot be waited for: {err}"))
             }
         }
+        state
+    }
+
+    /// Waits for this worker to end, then takes down which have: while one is waited for, others end, too, so that fewer
+    /// wake-ups are needed than there are workers.
+    fn look_for_ends<'a>(
+        &'a self,
+        state: Guard<'a, K>,
+        worker: &K::Worker,
+        deadline: Option<Instant>,
+    ) -> Guard<'a, K> {
+        drop(state);
+        let patience = reactor::after(PATIENCE);
+        let ended = self
+            .reactor
+            .wait_for_end(worker.sentinel(), deadline.into_iter().chain(patience).min());
+        let mut state = self.lock();
+        state.lookout.is_impatient = match ended {
+            Ok(true) => false,
+            Ok(false) => patience.is_none_or(|moment| moment <= Instant::now()),
+            // Where even two may not be polled; the kernel has the list of all of them.
+            Err(_) => true,
+        };
+        let ids = state.scheduler.workers().map(|(id, _)| Event::End(id)).collect();
+        self.take_down(&mut state, ids);
         state
     }
 

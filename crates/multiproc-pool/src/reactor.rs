@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use multiproc_sys::poll;
 use multiproc_wire::Handle;
 use rustix::{
     event::{EventfdFlags, Timespec, epoll, eventfd},
@@ -98,15 +99,30 @@ impl Reactor {
         let mut events = Vec::with_capacity(count);
         for event in &buffer[..count] {
             match event.data.u64() {
-                WAKE => {
-                    let _ = rustix::io::read(&self.bell, &mut [0; 8]);
-                }
+                WAKE => self.hear(),
                 COMMON => {}
                 data if data % 2 == 0 => events.push(Event::Answers(data / 2)),
                 data => events.push(Event::End(data / 2)),
             }
         }
         Ok(events)
+    }
+
+    /// Waits until this worker has ended, somebody wakes it, or the time has come; false if it has not ended.
+    pub(crate) fn wait_for_end(
+        &self,
+        sentinel: BorrowedFd<'_>,
+        deadline: Option<Instant>,
+    ) -> io::Result<bool> {
+        let ready = poll::wait_many(&[sentinel, self.bell.as_fd()], deadline)?;
+        if ready.contains(&1) {
+            self.hear();
+        }
+        Ok(ready.contains(&0))
+    }
+
+    fn hear(&self) {
+        let _ = rustix::io::read(&self.bell, &mut [0; 8]);
     }
 }
 

@@ -341,7 +341,10 @@ impl<K: Workers> Hub for Shared<K> {
         if self.is_here() {
             let mut state = self.lock();
             state.scheduler.close();
-            // Workers will end, and somebody has to see it.
+            if state.driver == Driver::Nobody && state.scheduler.ending().is_some() {
+                // Who closes a pool is about to join it. If not, the supervisor sees the workers end, in its time.
+                return;
+            }
             state.is_urgent = true;
             self.relief.notify_one();
             drop(state);

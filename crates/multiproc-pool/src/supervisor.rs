@@ -22,7 +22,8 @@ impl<K: Workers> Shared<K> {
     pub(crate) fn run(&self) {
         let _last = LastWords(self);
         let mut state = self.lock();
-        let mut drives = state.drives;
+        // As if a caller had just been here: who makes a pool is about to use it.
+        let mut drives = state.drives.wrapping_sub(1);
         loop {
             if matches!(state.scheduler.phase(), Phase::Terminated | Phase::Broken(_)) {
                 drop(state);

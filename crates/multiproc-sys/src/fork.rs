@@ -2,11 +2,7 @@
 
 #![expect(unsafe_code, reason = "fork(2) and clone(2)")]
 
-use std::{
-    io,
-    os::fd::{FromRawFd, OwnedFd, RawFd},
-    ptr,
-};
+use std::{io, ptr};
 
 use rustix::process::Pid;
 
@@ -15,8 +11,8 @@ use crate::switch::{Feature, without};
 /// On which side of a fork this is.
 #[derive(Debug)]
 pub enum Forked {
-    /// In the process that forked; the child's pid, and its pidfd where the kernel gave one along.
-    Parent(Pid, Option<OwnedFd>),
+    /// In the process that forked: the child's pid.
+    Parent(Pid),
     /// In the new process.
     Child,
 }
@@ -36,7 +32,7 @@ pub unsafe fn fork() -> io::Result<Forked> {
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),
         0 => Ok(Forked::Child),
-        pid => Ok(Forked::Parent(child(pid), None)),
+        pid => Ok(Forked::Parent(child(pid))),
     }
 }
 
@@ -69,14 +65,10 @@ pub unsafe fn fork_sibling() -> io::Result<Forked> {
         return Err(unsupported());
     }
 
-    let flags = libc::CLONE_PARENT
-        | libc::CLONE_PIDFD
-        | libc::CLONE_CHILD_SETTID
-        | libc::CLONE_CHILD_CLEARTID;
-    let mut pidfd: RawFd = -1;
-    // SAFETY: Without CLONE_VM this is a fork: by the contract of this function. `pidfd` and the library's own word
-    // for the thread id are writable.
-    let pid = unsafe { raw_clone(flags, &raw mut pidfd, tid_address) };
+    let flags = libc::CLONE_PARENT | libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID;
+    // SAFETY: Without CLONE_VM this is a fork: by the contract of this function. The library's own word for the thread
+    // id is writable.
+    let pid = unsafe { raw_clone(flags, tid_address) };
     match pid {
         -1 => match io::Error::last_os_error() {
             err if matches!(
@@ -99,39 +91,35 @@ pub unsafe fn fork_sibling() -> io::Result<Forked> {
             }
             Ok(Forked::Child)
         }
-        pid => {
-            // SAFETY: The kernel has just installed the descriptor for us.
-            let pidfd = (pidfd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(pidfd) });
-            Ok(Forked::Parent(child(pid), pidfd))
-        }
+        pid => Ok(Forked::Parent(child(pid))),
     }
 }
 
 /// The system call, whose argument order is the architecture's.
 #[cfg(target_arch = "x86_64")]
-unsafe fn raw_clone(flags: libc::c_int, pidfd: *mut RawFd, tid: *mut libc::pid_t) -> libc::pid_t {
-    let stack = ptr::null_mut::<libc::c_void>();
+unsafe fn raw_clone(flags: libc::c_int, tid: *mut libc::pid_t) -> libc::pid_t {
+    let (stack, unused) = (0usize, 0usize);
     // SAFETY: By the contract of the caller.
     unsafe {
-        libc::syscall(libc::SYS_clone, libc::c_long::from(flags), stack, pidfd, tid, 0usize)
+        libc::syscall(libc::SYS_clone, libc::c_long::from(flags), stack, unused, tid, 0usize)
             as libc::pid_t
     }
 }
 
 /// The system call, whose argument order is the architecture's.
 #[cfg(any(target_arch = "aarch64", target_arch = "riscv64"))]
-unsafe fn raw_clone(flags: libc::c_int, pidfd: *mut RawFd, tid: *mut libc::pid_t) -> libc::pid_t {
-    let stack = ptr::null_mut::<libc::c_void>();
+unsafe fn raw_clone(flags: libc::c_int, tid: *mut libc::pid_t) -> libc::pid_t {
+    let (stack, unused) = (0usize, 0usize);
     // SAFETY: By the contract of the caller.
     unsafe {
-        libc::syscall(libc::SYS_clone, libc::c_long::from(flags), stack, pidfd, 0usize, tid)
+        libc::syscall(libc::SYS_clone, libc::c_long::from(flags), stack, unused, 0usize, tid)
             as libc::pid_t
     }
 }
 
 /// Where the argument order is not known for certain, the call is not made; the caller has another way.
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
-unsafe fn raw_clone(_: libc::c_int, _: *mut RawFd, _: *mut libc::pid_t) -> libc::pid_t {
+unsafe fn raw_clone(_: libc::c_int, _: *mut libc::pid_t) -> libc::pid_t {
     // SAFETY: No such call exists; it sets the error number and does nothing.
     unsafe { libc::syscall(-1) as libc::pid_t }
 }

@@ -58,6 +58,30 @@ pub fn wait_many(fds: &[BorrowedFd<'_>], deadline: Option<Instant>) -> io::Resul
         .collect())
 }
 
+/// Waits until one of those `fds` that there are is readable or at its end, and tells which are, without allocating: for
+/// a process that forks, in which each page that is written to has to be copied first.
+///
+/// # Errors
+///
+/// What `poll(2)` reports, `EINTR` excepted.
+pub fn wait_few<const N: usize>(fds: [Option<BorrowedFd<'_>>; N]) -> io::Result<[bool; N]> {
+    let mut ready = [false; N];
+    let Some(filler) = fds.iter().flatten().next() else { return Ok(ready) };
+    let watch = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);
+    let mut polled: [PollFd<'_>; N] = std::array::from_fn(|_| watch(*filler));
+    let mut count = 0;
+    for fd in fds.iter().flatten() {
+        polled[count] = watch(*fd);
+        count += 1;
+    }
+    wait(&mut polled[..count], None)?;
+    let mut polled = polled.iter();
+    for (ready, fd) in ready.iter_mut().zip(fds) {
+        *ready = fd.is_some() && polled.next().is_some_and(|fd| !fd.revents().is_empty());
+    }
+    Ok(ready)
+}
+
 fn wait(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> io::Result<usize> {
     loop {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
@@ -90,6 +114,16 @@ mod tests {
         rustix::io::write(&write, b"x").unwrap();
         assert_eq!(wait_many(&[idle.as_fd(), busy.as_fd()], None).unwrap(), [1]);
         assert_eq!(wait_many(&[idle.as_fd()], Some(Instant::now())).unwrap(), [] as [usize; 0]);
+    }
+
+    #[test]
+    fn few_tells_which_of_those_that_there_are() {
+        let (idle, _keep) = rustix::pipe::pipe().unwrap();
+        let (busy, write) = rustix::pipe::pipe().unwrap();
+        drop(write);
+        let ready = wait_few([None, Some(idle.as_fd()), None, Some(busy.as_fd())]).unwrap();
+        assert_eq!(ready, [false, false, false, true]);
+        assert_eq!(wait_few([None]).unwrap(), [false], "nobody is waited for for ever");
     }
 
     #[test]

@@ -1,6 +1,11 @@
 //! How a pool ends.
 
-use super::{Phase, Scheduler};
+use std::sync::Arc;
+
+use super::{
+    Phase, Scheduler,
+    slot::{Leave, Slot},
+};
 use crate::{TaskError, worker::Worker};
 
 impl<W: Worker> Scheduler<W> {
@@ -40,6 +45,16 @@ impl<W: Worker> Scheduler<W> {
             self.deliver(&task.job, start, count, outcome);
             self.later.drop(task);
         }
+    }
+
+    /// One of the workers of a pool in which nothing can happen any more but that they end, as they were asked to.
+    pub(crate) fn ending(&self) -> Option<&Arc<W>> {
+        let is_leaving = |slot: &Slot<W>| slot.leave == Leave::Asked && slot.backlog.is_empty();
+        let is_ending = self.phase == Phase::Closed
+            && self.queue.is_empty()
+            && self.starting == 0
+            && self.slots.iter().all(is_leaving);
+        self.slots.first().filter(|_| is_ending).map(|slot| &slot.worker)
     }
 
     /// True once every worker has ended and nothing is left to do.

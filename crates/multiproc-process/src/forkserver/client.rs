@@ -174,30 +174,33 @@ fn refusal(bytes: &[u8]) -> StartError {
     }
 }
 
-/// Sends a request and waits for the process; none if there is no answer.
+/// Asks for a process, tells it what to be and waits for it; none if there is no answer.
+///
+/// It is asked for first, so that the server forks while the rest is gathered. What that fails for, want of a descriptor
+/// say, ends the process before it runs anything.
 fn ask(requests: BorrowedFd<'_>, parcel: &Parcel) -> Result<Option<Launched>, StartError> {
     let (ours, theirs) = packet::pair().map_err(StartError::os("make a socket pair"))?;
     let (pipe, shown) = sentinel_pipe()?.unzip();
-    // All that can fail for reasons of the caller's comes before there is a process.
-    let packed = parcel.pack(shown)?;
     match request::Request::send(requests, theirs.as_fd()) {
         Err(err) if is_gone(&err) => return Ok(None),
         result => result.map_err(StartError::os("send a request to the fork server"))?,
     }
     // Ours must be the only end left besides the server's and the child's, so that their death shows.
     drop(theirs);
-    let told = request::tell(ours.as_fd(), &packed);
-    drop(packed);
+    let told = tell(ours.as_fd(), parcel, shown);
     let launched = hear(ours, pipe)?;
-    match told {
+    if let (Err(_), Some(launched)) = (&told, &launched) {
+        give_up(launched.pid, launched.is_ours);
+    }
+    told.map(|()| launched)
+}
+
+/// Tells the child that has the other end of `socket` what it is to be.
+fn tell(socket: BorrowedFd<'_>, parcel: &Parcel, shown: Option<OwnedFd>) -> Result<(), StartError> {
+    match request::tell(socket, &parcel.pack(shown)?) {
         // When both ends are gone, there is nobody to be told, and nothing to be heard.
-        Err(err) if !is_gone(&err) => {
-            if let Some(launched) = launched {
-                give_up(launched.pid, launched.is_ours);
-            }
-            Err(StartError::Os { what: "tell a child of the fork server what to do", source: err })
-        }
-        _ => Ok(launched),
+        Err(err) if is_gone(&err) => Ok(()),
+        result => result.map_err(StartError::os("tell a child of the fork server what to do")),
     }
 }
 

@@ -5,7 +5,7 @@
 use std::{
     collections::HashMap,
     io,
-    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     process,
 };
 
@@ -126,18 +126,9 @@ impl Server {
     fn run(mut self) {
         let (mut bytes, mut fds) = (Vec::new(), Vec::new());
         while held::REQUESTS.get().is_some() || !self.children.is_empty() {
-            let (starter, requests) = (held::SOCKET.get(), held::REQUESTS.get());
-            let mut watched = vec![self.signals.as_fd()];
-            watched.extend(starter);
-            watched.extend(requests);
-            let Ok(ready) = poll::wait_many(&watched, None) else { return };
-            let is_ready = |fd: Option<BorrowedFd<'_>>| {
-                let fd = fd.map(|fd| fd.as_raw_fd());
-                fd.is_some() && ready.iter().any(|at| Some(watched[*at].as_raw_fd()) == fd)
-            };
-            let (has_word, has_request) = (is_ready(starter), is_ready(requests));
-
-            if ready.contains(&0) {
+            let watched = [Some(self.signals.as_fd()), held::SOCKET.get(), held::REQUESTS.get()];
+            let Ok([has_signal, has_word, has_request]) = poll::wait_few(watched) else { return };
+            if has_signal {
                 self.signals.clear();
                 self.reap();
             }
@@ -165,8 +156,8 @@ impl Server {
     fn serve(mut self, request: Request, buffer: &mut Vec<u8>) -> Self {
         match make_process(request.pid) {
             Ok((Forked::Child, is_ours)) => self.become_child(request, is_ours, buffer),
-            Ok((Forked::Parent(pid, pidfd), is_ours)) => {
-                announce(pid, pidfd, is_ours, request.socket.as_fd());
+            Ok((Forked::Parent(pid), is_ours)) => {
+                announce(pid, is_ours, request.socket.as_fd());
                 if !is_ours {
                     self.children.insert(pid, request.socket);
                 }
@@ -192,7 +183,7 @@ impl Server {
         dispositions.iter().for_each(Disposition::restore);
         set_signal_mask(signal_mask);
         let socket = request.socket;
-        announce(rustix::process::getpid(), None, is_ours, socket.as_fd());
+        announce(rustix::process::getpid(), is_ours, socket.as_fd());
 
         let mut fds = Vec::new();
         let told = packet::recv(socket.as_fd(), bytes, &mut fds).and_then(|is_there| {
@@ -235,11 +226,10 @@ fn hear_starter() {
 }
 
 /// Tells the requester that its process exists, and, where it is not its child, which one.
-fn announce(pid: Pid, pidfd: Option<OwnedFd>, is_ours: bool, socket: BorrowedFd<'_>) {
+fn announce(pid: Pid, is_ours: bool, socket: BorrowedFd<'_>) {
     Report::Started { pid: pid.as_raw_nonzero().get(), is_ours }.send(socket);
     if !is_ours {
-        let pidfd = pidfd.map_or_else(|| multiproc_sys::pidfd::open(pid), |pidfd| Ok(Some(pidfd)));
-        match pidfd {
+        match multiproc_sys::pidfd::open(pid) {
             Ok(Some(pidfd)) => Report::Pidfd(pidfd).send(socket),
             // Then the requester has another sentinel.
             Ok(None) => {}

@@ -60,7 +60,7 @@ pub(super) fn launch(
             drop((ours, sentinel));
             begin(record, daemon, line, theirs, shown, target.take())
         }
-        Forked::Parent(pid, _) => {
+        Forked::Parent(pid) => {
             // First, so that there is room for the pidfd even where descriptors have run out.
             drop((theirs, line, shown));
             let sentinel = sentinel_of(pid, sentinel).map_err(|source| {

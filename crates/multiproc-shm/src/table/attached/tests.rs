@@ -17,7 +17,7 @@ fn killed_child(body: impl FnOnce()) -> Pid {
             let _ = rustix::process::kill_process(me, rustix::process::Signal::KILL);
             multiproc_sys::fork::exit_now(1)
         }
-        multiproc_sys::fork::Forked::Parent(pid, _) => pid,
+        multiproc_sys::fork::Forked::Parent(pid) => pid,
     }
 }
 
