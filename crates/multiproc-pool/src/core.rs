@@ -13,11 +13,12 @@ use multiproc_image::{after_fork::generation, threads};
 use crate::{
     AsyncResult, Imap, PoolError, StillOpen, TaskError,
     callbacks::Callbacks,
-    calls::{Append, Calls, Coder, Packer, Unpack},
+    calls::{Calls, Coder, Packer},
     interrupt::Interrupts,
     job::{Done, Job, Task},
     scheduler::{Phase, Settings},
     shared::{Hub, Shared},
+    unpack::{Append, Unpack},
     worker::Workers,
 };
 

@@ -4,10 +4,11 @@ use std::{collections::VecDeque, fmt, time::Duration, time::Instant};
 
 use crate::{
     TaskError, TimeoutError,
-    calls::{Calls, Packer, Unpack},
+    calls::{Calls, Packer},
     core::{Core, Ticket, deadline},
     job::Task,
     progress::Bar,
+    unpack::Unpack,
 };
 
 /// How many chunks a worker are under way unless the user says otherwise: at first, and at most.

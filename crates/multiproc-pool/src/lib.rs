@@ -60,6 +60,7 @@ mod state;
 mod stats;
 mod core;
 mod calls;
+mod unpack;
 mod sequence;
 mod value_file;
 mod program;

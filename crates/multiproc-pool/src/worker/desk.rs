@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     PlainData, TaskError,
-    calls::plain_value,
     sequence::{INLINE, Items, Pushed, Sequence},
+    unpack::plain_value,
 };
 
 /// Answers are sent at least this often, in nanoseconds, as long as there are any.
