@@ -23,7 +23,14 @@ struct Ours {
     known: Vec<i32>,
     /// How many have been started and have not said their id yet.
     nameless: usize,
+    /// The ids of the last few that have nothing more to do than to end.
+    leaving: Vec<i32>,
 }
+
+/// How many of those that are leaving are remembered; those before them have long ended.
+const MOST_LEAVING: usize = 16;
+/// How often it is looked whether one that is leaving has ended, before its id is taken for that of a thread since.
+const LOOKS: usize = 10_000;
 
 /// Starts a thread of the library's own.
 ///
@@ -76,7 +83,12 @@ impl Registered {
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        ours().known.retain(|tid| *tid != self.0);
+        let mut ours = ours();
+        ours.known.retain(|tid| *tid != self.0);
+        if ours.leaving.len() == MOST_LEAVING {
+            ours.leaving.remove(0);
+        }
+        ours.leaving.push(self.0);
     }
 }
 
@@ -89,24 +101,25 @@ pub fn foreign() -> io::Result<Vec<i32>> {
     if threads::is_alone() {
         return Ok(Vec::new());
     }
-    // The list of ours is read last: a thread of ours that ends meanwhile has left it, but is no longer there either
-    // the next time one looks.
-    let mut others = threads::others()?;
-    let known = loop {
-        let ours = ours();
+    let mut looks = 0;
+    loop {
+        // The list of ours is read last: who ends meanwhile is in it still, or among those that are leaving.
+        let mut others = threads::others()?;
+        let mut ours = ours();
+        others.retain(|tid| !ours.known.contains(tid));
+        ours.leaving.retain(|tid| others.contains(tid));
         if ours.nameless == 0 {
-            break ours.known.clone();
+            if ours.leaving.is_empty() {
+                return Ok(others);
+            }
+            looks += 1;
+            if looks == LOOKS {
+                ours.leaving.clear();
+            }
         }
         drop(ours);
         thread::yield_now();
-    };
-    others.retain(|tid| !known.contains(tid));
-    if others.is_empty() {
-        return Ok(others);
     }
-    let still = threads::others()?;
-    others.retain(|tid| still.contains(tid));
-    Ok(others)
 }
 
 #[cfg(test)]
@@ -127,5 +140,20 @@ mod tests {
         assert!(threads::others().unwrap().contains(&tid));
         drop(stop);
         ours.join().unwrap();
+    }
+
+    #[test]
+    fn ours_are_not_foreign_while_they_begin_and_end() {
+        for _ in 0..2000 {
+            let (tell, told) = std::sync::mpsc::channel();
+            let ours = spawn("ours", move || {
+                let _ = tell.send(rustix::thread::gettid().as_raw_nonzero().get());
+            });
+            let others = foreign().unwrap();
+            let tid = told.recv().unwrap();
+            assert!(!others.contains(&tid), "while it begins");
+            assert!(!foreign().unwrap().contains(&tid), "while it ends");
+            ours.unwrap().join().unwrap();
+        }
     }
 }
