@@ -316,7 +316,8 @@ impl<W: World> Ring<W> {
     /// Waits for at most so many pauses, and no longer than the patience lasts, until a consumer has taken something.
     fn pause_until_moved(&self, tail: Position, pauses: &mut usize, patience: Patience) -> bool {
         while *pauses > 0 {
-            if pauses.is_multiple_of(BETWEEN) && patience.is_over() {
+            let is_timed = matches!(patience, Patience::Until(_));
+            if is_timed && pauses.is_multiple_of(BETWEEN) && patience.is_over() {
                 *pauses = 0;
                 return false;
             }
